@@ -1,0 +1,49 @@
+# Every target with a text behind "##" is listed by `make help`.
+GO ?= go
+PKGS ?= ./...
+# The packages whose tests run under the race detector in `make race`.
+RACE = ./schemas/... ./state/... ./pipeline/... ./connectors/...
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint bench crash crash-short python generate fuzz check
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+build: ## build bin/crmstream, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/crmstream ./cmd/crmstream
+	@echo "run: bin/crmstream demo"
+
+test: ## the hermetic suite: Go alone, no network beyond loopback, under 6 minutes
+	$(GO) test -timeout 360s $(PKGS)
+
+race: ## the core packages under the race detector
+	$(GO) test -race -short -timeout 900s $(RACE)
+
+lint: ## vet, formatting and the project's own rules
+	$(GO) vet ./...
+	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt-ed: $$files"; exit 1; fi
+	$(GO) test -count=1 ./internal/house
+	@if command -v golangci-lint >/dev/null 2>&1; then golangci-lint run; else echo "golangci-lint is not installed: skipped (go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0)"; fi
+
+check: lint test ## what a change must pass before it is pushed
+
+bench: ## the speeds that docs/performance.md quotes, as ratios in one run
+	$(GO) test -run '^$$' -bench 'Headline' -benchtime 1x -timeout 900s ./internal/bench
+
+crash: ## 20,000 calls over 50 tenants, 20 kills of the pipeline and 5 of the broker, counted in the simulators
+	$(GO) run ./internal/crash -calls 20000 -tenants 50 -kills 20 -broker-kills 5
+
+crash-short: ## the same with 2,000 calls, 4 kills of the pipeline and 1 of the broker
+	$(GO) run ./internal/crash -calls 2000 -tenants 10 -kills 4 -broker-kills 1
+
+python: ## a foreign producer and consumer (confluent-kafka) against the embedded broker
+	docs/examples/python/run.sh
+
+generate: ## renew what is generated: docs/topics.md
+	$(GO) generate ./...
+
+fuzz: ## every fuzzer for a short while
+	@for t in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | sort); do \
+	  d=./$$(dirname $$t); for f in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$t | cut -c6-); do \
+	  echo "$$d $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 10s $$d || exit 1; done; done

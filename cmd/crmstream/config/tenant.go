@@ -1,0 +1,154 @@
+package config
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones must not depend on the host (P9)
+
+	"github.com/crmstream/crmstream/cmd/crmstream/strictyaml"
+	"github.com/crmstream/crmstream/connectors"
+	"github.com/crmstream/crmstream/schemas"
+)
+
+// tenantDoc is a tenant's document as people write it.
+type tenantDoc struct {
+	Tenant   string             `yaml:"tenant"`
+	TimeZone string             `yaml:"timezone"`
+	Country  string             `yaml:"country"`
+	Calls    callsDoc           `yaml:"calls"`
+	CRM      map[string]*crmDoc `yaml:"crm"`
+}
+
+type callsDoc struct {
+	MinSeconds   int32  `yaml:"min_seconds"`
+	DefaultOwner string `yaml:"default_owner"`
+}
+
+type crmDoc struct {
+	Account  string            `yaml:"account"`
+	Server   string            `yaml:"server"`
+	Auth     map[string]string `yaml:"auth"`
+	Settings map[string]string `yaml:"settings"`
+}
+
+// secretSettings hold secrets whatever the provider: references only.
+var secretSettings = map[string]bool{"key": true, "token": true, "client_secret": true, "refresh_token": true, "password": true}
+
+// Tenants reads the tenants of a file: one document each. Version and AppliedAt
+// are the caller's to set.
+func Tenants(file string, src []byte, servers map[string]string, providers []connectors.Provider) ([]schemas.TenantConfig, error) {
+	var docs []*tenantDoc
+	places, err := strictyaml.DecodeAll(file, src, func() any {
+		docs = append(docs, &tenantDoc{TimeZone: "UTC", Country: "US"})
+		return docs[len(docs)-1]
+	})
+	if err != nil {
+		return nil, err
+	}
+	var mistakes strictyaml.Mistakes
+	var configs []schemas.TenantConfig
+	seen := make(map[string]bool)
+	for i, d := range docs {
+		tc, ms := d.config(places[i], servers, providers)
+		if seen[d.Tenant] {
+			ms = append(ms, places[i].Mistake("tenant", fmt.Sprintf("the tenant %q stands in this file twice", d.Tenant), ""))
+		}
+		seen[d.Tenant] = true
+		mistakes = append(mistakes, ms...)
+		tc.Document = string(src)
+		configs = append(configs, tc)
+	}
+	if len(docs) == 0 {
+		mistakes = append(mistakes, strictyaml.Mistake{File: file, What: "no tenant in it", Mend: "tenant: NAME"})
+	}
+	return configs, mistakes.Err()
+}
+
+func (d *tenantDoc) config(p *strictyaml.Places, servers map[string]string, providers []connectors.Provider) (schemas.TenantConfig, []strictyaml.Mistake) {
+	var ms []strictyaml.Mistake
+	bad := func(path, mend, format string, args ...any) {
+		ms = append(ms, p.Mistake(path, fmt.Sprintf(format, args...), mend))
+	}
+	tc := schemas.TenantConfig{
+		Tenant: d.Tenant, TimeZone: d.TimeZone, Country: strings.ToUpper(d.Country),
+		MinCallSeconds: d.Calls.MinSeconds, DefaultOwnerEmail: d.Calls.DefaultOwner,
+	}
+	if !schemas.ValidTenant(d.Tenant) {
+		bad("tenant", "1 to 128 characters without '/' and blanks", "the tenant's name is %q", d.Tenant)
+	}
+	if _, err := time.LoadLocation(d.TimeZone); err != nil || d.TimeZone == "Local" {
+		bad("timezone", "an IANA name, such as America/Los_Angeles", "unknown time zone %q", d.TimeZone)
+	}
+	if len(tc.Country) != 2 {
+		bad("country", "two letters, such as US", "country is %q", d.Country)
+	}
+	if d.Calls.MinSeconds < 0 {
+		bad("calls.min_seconds", "", "calls.min_seconds is negative")
+	}
+	byName := make(map[string]connectors.Provider)
+	var names []string
+	for _, pr := range providers {
+		byName[pr.Name()] = pr
+		names = append(names, pr.Name())
+	}
+	if len(d.CRM) == 0 {
+		bad("crm", "crm: with one of "+strings.Join(names, ", "), "no CRM")
+	}
+	for _, name := range sortedKeys(d.CRM) {
+		c, path := d.CRM[name], "crm."+name
+		pr, ok := byName[name]
+		if !ok {
+			bad(path, "known: "+strings.Join(names, ", "), "unknown CRM %q", name)
+			continue
+		}
+		if c == nil {
+			bad(path, "", "%s is empty", path)
+			continue
+		}
+		if _, ok := servers[c.Server]; c.Server != "" && !ok {
+			bad(path+".server", "name it under servers: in the process's configuration", "unknown server %q", c.Server)
+		}
+		a := schemas.Account{Provider: name, ID: c.Account, Server: c.Server}
+		for _, k := range sortedKeys(c.Auth) {
+			switch {
+			case k == "flow":
+				a.AuthFlow = c.Auth[k]
+			case secretSettings[k] && !IsReference(c.Auth[k]):
+				bad(path+".auth."+k, "env:NAME or file:PATH", "%s.auth.%s must be a reference to the secret, not the secret", path, k)
+			default:
+				a.Auth = append(a.Auth, schemas.Text(k, c.Auth[k]))
+			}
+		}
+		for _, k := range sortedKeys(c.Settings) {
+			a.Settings = append(a.Settings, schemas.Text(k, c.Settings[k]))
+		}
+		for _, problem := range pr.Check(a) {
+			at := path + "." + documentName(problem.Setting)
+			bad(at, problem.Mend, "%s %s", at, problem.What)
+		}
+		tc.Accounts = append(tc.Accounts, a)
+	}
+	return tc, ms
+}
+
+// documentName is what a setting of schemas.Account is called in the document.
+func documentName(setting string) string {
+	switch setting {
+	case "id":
+		return "account"
+	case "auth_flow":
+		return "auth.flow"
+	}
+	return setting
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	ks := make([]string, 0, len(m))
+	for k := range m {
+		ks = append(ks, k)
+	}
+	sort.Strings(ks)
+	return ks
+}

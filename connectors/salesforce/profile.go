@@ -1,0 +1,103 @@
+package salesforce
+
+import (
+	"time"
+
+	"github.com/crmstream/crmstream/schemas/profile"
+)
+
+const name = "salesforce"
+
+// CallField is the unique external id on Task that carries the dialer's call id. It
+// is defined on Activity and must be visible to the integration's user.
+const CallField = "Dialer_Call_Id__c"
+
+const (
+	lead    = "Lead"
+	contact = "Contact"
+	users   = "users"
+	owner   = "owner"
+
+	batch = 200 // records of one Collections request, one trigger batch
+
+	every      = time.Minute // pages only reconcile: changes are pushed
+	everyUsers = 15 * time.Minute
+)
+
+func person(isLead bool) []profile.Mapping {
+	m := []profile.Mapping{
+		{Dialer: "first_name", CRM: "FirstName", Direction: profile.Bidirectional, MaxLength: 40},
+		{Dialer: "last_name", CRM: "LastName", Direction: profile.Bidirectional, MaxLength: 80},
+		{Dialer: "email", CRM: "Email", Direction: profile.Bidirectional, Role: profile.Email, MaxLength: 80},
+		{Dialer: "phone", CRM: "Phone", Direction: profile.Bidirectional, Role: profile.Phone, MaxLength: 40},
+		{Dialer: "mobile_phone", CRM: "MobilePhone", Direction: profile.Bidirectional, Role: profile.Phone, MaxLength: 40},
+	}
+	if isLead {
+		m = append(m,
+			profile.Mapping{Dialer: "company", CRM: "Company", Direction: profile.Bidirectional, MaxLength: 255},
+			profile.Mapping{Dialer: "lead_status", CRM: "Status", Direction: profile.Bidirectional, MaxLength: 255})
+	} else {
+		m = append(m, profile.Mapping{Dialer: "company", CRM: "Account.Name", Direction: profile.Inbound, MaxLength: 255})
+	}
+	return append(m,
+		profile.Mapping{Dialer: "title", CRM: "Title", Direction: profile.Bidirectional, MaxLength: 128},
+		profile.Mapping{Dialer: "owner_email", CRM: "OwnerId", Direction: profile.Inbound, Role: profile.Owner},
+		profile.Mapping{Dialer: "do_not_call", CRM: "DoNotCall", Direction: profile.Bidirectional, Role: profile.DoNotCall},
+		profile.Mapping{Dialer: "last_called_at", CRM: "Dialer_Last_Called__c", Direction: profile.Outbound},
+		profile.Mapping{Dialer: "call_count", CRM: "Dialer_Call_Count__c", Direction: profile.Outbound},
+		profile.Mapping{Dialer: "ai_score", CRM: "Dialer_AI_Score__c", Direction: profile.Outbound},
+	)
+}
+
+// kinds of JSON value of the fields that are not text.
+var kinds = map[string]byte{
+	"CallDurationInSeconds": 'n', "DoNotCall": 'b',
+	"Dialer_Call_Count__c": 'n', "Dialer_AI_Score__c": 'n',
+}
+
+// extra fields are read beside the mapped ones: what tells a conversion (B6).
+var extra = map[string][]string{
+	lead:    {"IsConverted", "ConvertedContactId", "ConvertedAccountId"},
+	contact: {"AccountId"},
+}
+
+var theProfile = &profile.Profile{
+	Provider: name,
+	Objects: []profile.Object{
+		{Name: contact, Mappings: person(false), Rank: 0, AccountField: "AccountId"},
+		{Name: lead, Mappings: person(true), Rank: 1},
+	},
+	Activity: profile.Activity{Object: "Task", IdentityField: CallField, Render: render},
+	Sources: []profile.Source{
+		{Name: users, Object: owner, Limit: batch, Every: everyUsers},
+		{Name: lead, Object: lead, Limit: batch, Every: every},
+		{Name: contact, Object: contact, Limit: batch, Every: every},
+	},
+	Limits:      profile.Limits{Upsert: batch, Update: batch, Create: batch, Read: batch, InFlight: 4},
+	NormalizeID: NormalizeID,
+}
+
+// NormalizeID returns the 18-character form of a record id; anything that is no
+// 15-character id comes back as it is.
+func NormalizeID(id string) string {
+	if len(id) != 15 {
+		return id
+	}
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+	out := []byte(id)
+	for chunk := range 3 {
+		bits := 0
+		for i := range 5 {
+			c := id[chunk*5+i]
+			switch {
+			case c >= 'A' && c <= 'Z':
+				bits |= 1 << i
+			case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			default:
+				return id
+			}
+		}
+		out = append(out, letters[bits])
+	}
+	return string(out)
+}

@@ -1,0 +1,347 @@
+package deliver
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+	"github.com/crmstream/crmstream/state"
+)
+
+// Times of an attempt, in ms: when it must have left, how long a request may take,
+// and how much later than that nothing of it can be on its way any more.
+const (
+	leaveWithin = 10_000
+	overAfter   = 30_000 + 15_000
+	indexLag    = 30_000 // of a CRM's search
+	parkProbe   = 60_000
+	breakerHold = 60_000
+	maxTries    = 5
+	breakerAt   = 5
+)
+
+// Deliver is the function. It holds profiles only.
+type Deliver struct{ profiles map[string]*profile.Profile }
+
+// New returns a Deliver for CRMs with these profiles.
+func New(profiles []*profile.Profile) *Deliver {
+	d := &Deliver{profiles: make(map[string]*profile.Profile, len(profiles))}
+	for _, p := range profiles {
+		d.profiles[p.Provider] = p
+	}
+	return d
+}
+
+func (d *Deliver) box(tx *pipeline.Tx, tenant string) *box {
+	return &box{d: d, tx: tx, t: tx.Tenant(tenant)}
+}
+
+// Step takes one record and what sync made of it.
+func (d *Deliver) Step(tx *pipeline.Tx, in *pipeline.Record, want pipeline.Intents) ([]pipeline.Settlement, error) {
+	b := d.box(tx, in.Tenant)
+	switch v := in.Decoded.(type) {
+	case *schemas.AttemptResult:
+		if err := b.result(v); err != nil {
+			return nil, err
+		}
+	case *schemas.CRMChange:
+		if v.PageEnd != nil {
+			if err := b.pageEnd(v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	err := b.take(want)
+	return b.settled, err
+}
+
+// Take enqueues intents that a timer of sync brought about.
+func (d *Deliver) Take(tx *pipeline.Tx, tenant string, want pipeline.Intents) ([]pipeline.Settlement, error) {
+	b := d.box(tx, tenant)
+	err := b.take(want)
+	return b.settled, err
+}
+
+func (b *box) take(want pipeline.Intents) error {
+	if want.Accounts != nil {
+		if err := b.configure(want.Accounts); err != nil {
+			return err
+		}
+	}
+	for i := range want.Writes {
+		if err := b.write(&want.Writes[i]); err != nil {
+			return err
+		}
+	}
+	for _, r := range want.Reads {
+		if err := b.enqueue(&entry{Kind: schemas.KindRead, Provider: r.Provider, Object: r.Object, ID: r.ID,
+			Key: "~read:" + r.Object + ":" + r.ID, Priority: int32(pipeline.PriorityRead)}); err != nil {
+			return err
+		}
+	}
+	for _, p := range want.Restart {
+		if err := b.restart(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// configure takes over a tenant's accounts.
+func (b *box) configure(c *schemas.TenantConfig) error {
+	configured := make(map[string]bool)
+	for _, ca := range c.Accounts {
+		p, known := b.d.profiles[ca.Provider]
+		if !known {
+			continue
+		}
+		configured[ca.Provider] = true
+		a, ok, err := b.account(ca.Provider)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			a = &account{Provider: ca.Provider}
+		}
+		a.ID, a.ConfigVersion, a.Gone, a.Parked, a.PausedUntil, a.Failures = ca.ID, c.Version, false, "", 0, 0
+		b.saveAccount(a)
+		for i := range p.Sources {
+			if err := b.poll(ca.Provider, p.Sources[i].Name); err != nil {
+				return err
+			}
+		}
+		b.timer(b.tx.Now, timerDispatch, ca.Provider)
+	}
+	for provider := range b.d.profiles {
+		a, ok, err := b.account(provider)
+		if err != nil {
+			return err
+		}
+		if ok && !configured[provider] && !a.Gone {
+			a.Gone = true
+			b.saveAccount(a)
+		}
+	}
+	return nil
+}
+
+// write coalesces one write into the outbox.
+func (b *box) write(w *pipeline.Write) error {
+	e, ok, err := b.entry(w.Provider, w.Key)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		e = &entry{Kind: schemas.KindWrite, Provider: w.Provider, Key: w.Key, Priority: int32(w.Priority), Since: b.tx.Now}
+	}
+	if w.ID != "" {
+		e.ID = w.ID
+	}
+	e.Object, e.IdentityField, e.Identity = w.Object, w.IdentityField, w.Identity
+	e.Fields = overlay(e.Fields, w.Fields)
+	if len(w.Associations) > 0 {
+		e.Associations = w.Associations
+	}
+	e.Revision, e.LinkOnly = w.Revision, false
+	if !e.Waiting && e.Attempt == "" {
+		e.Tries = 0
+	}
+	return b.wait(e, int32(w.Priority))
+}
+
+// enqueue makes a read or a page wait; one that waits already is one.
+func (b *box) enqueue(n *entry) error {
+	e, ok, err := b.entry(n.Provider, n.Key)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		e = n
+		e.Since = b.tx.Now
+	}
+	return b.wait(e, e.Priority)
+}
+
+// wait marks e as waiting and queues it if nothing of it is under way.
+func (b *box) wait(e *entry, priority int32) error {
+	if !e.Waiting {
+		e.Waiting = true
+		if err := b.count(e.Provider, 1); err != nil {
+			return err
+		}
+	}
+	if e.Seq != 0 && priority < e.Priority { // it jumps the queue
+		b.tx.Store.Delete(b.t.Key(kindQueue, queueID(e.Provider, e.Priority, e.Seq)))
+		e.Seq = 0
+	}
+	e.Priority = min(e.Priority, priority)
+	if e.Attempt == "" && e.Seq == 0 && e.FreeAt <= b.tx.Now {
+		return b.queue(e)
+	}
+	b.save(e)
+	return nil
+}
+
+func (b *box) count(provider string, n int64) error {
+	a, ok, err := b.account(provider)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		a = &account{Provider: provider, Gone: true}
+	}
+	a.Waiting += n
+	b.saveAccount(a)
+	return nil
+}
+
+func (b *box) queue(e *entry) error {
+	seq, err := b.tx.NextSequence("outbox")
+	if err != nil {
+		return err
+	}
+	e.Seq = int64(seq)
+	b.tx.Store.Put(b.t.Key(kindQueue, queueID(e.Provider, e.Priority, e.Seq)), append([]byte{1}, e.Key...))
+	b.save(e)
+	b.timer(b.tx.Now, timerDispatch, e.Provider)
+	return nil
+}
+
+// overlay returns base with the fields of top put over it, sorted by name.
+func overlay(base, top []schemas.Field) []schemas.Field {
+	out := make([]schemas.Field, 0, len(base)+len(top))
+	i, j := 0, 0
+	for i < len(base) || j < len(top) {
+		switch {
+		case j == len(top) || i < len(base) && base[i].Name < top[j].Name:
+			out = append(out, base[i])
+			i++
+		case i == len(base) || base[i].Name > top[j].Name:
+			out = append(out, top[j])
+			j++
+		default:
+			out = append(out, top[j])
+			i++
+			j++
+		}
+	}
+	return out
+}
+
+// Tick fires a timer of deliver; ok is false for one that is not its own.
+func (d *Deliver) Tick(tx *pipeline.Tx, tm pipeline.Timer) (settled []pipeline.Settlement, ok bool, err error) {
+	b := d.box(tx, tm.Tenant)
+	switch tm.Kind {
+	case timerDispatch:
+		err = b.dispatch(tm.ID)
+	case timerRetry:
+		provider, key, _ := strings.Cut(tm.ID, "\x00")
+		err = b.retry(provider, key)
+	case timerExpire:
+		err = b.expire(tm.ID)
+	case timerPoll:
+		provider, source, _ := strings.Cut(tm.ID, "\x00")
+		err = b.poll(provider, source)
+	case timerProbe:
+		err = b.probe(tm.ID)
+	default:
+		return nil, false, nil
+	}
+	return b.settled, true, err
+}
+
+func (b *box) retry(provider, key string) error {
+	e, ok, err := b.entry(provider, key)
+	if err != nil || !ok {
+		return err
+	}
+	if e.FreeAt > b.tx.Now {
+		b.timer(e.FreeAt, timerRetry, entryID(provider, key))
+		return nil
+	}
+	if !e.Waiting && e.Attempt == "" {
+		b.tx.Store.Delete(b.t.Key(kindEntry, entryID(provider, key)))
+		return nil
+	}
+	if e.Waiting && e.Attempt == "" && e.Seq == 0 {
+		return b.queue(e)
+	}
+	return nil
+}
+
+func (b *box) probe(provider string) error {
+	a, ok, err := b.account(provider)
+	if err != nil || !ok || a.Parked == "" {
+		return err
+	}
+	a.Probing = true
+	b.saveAccount(a)
+	return b.dispatch(provider)
+}
+
+// Resume repeats what a former owner may have left open, where it may be repeated
+// (P4): the CRM knows its identity, or nothing is written by it.
+func (d *Deliver) Resume(tx *pipeline.Tx, tenant string) error {
+	b := d.box(tx, tenant)
+	var open []*schemas.Attempt
+	err := tx.Store.Scan(b.t.Prefix(kindAttempt, ""), state.Key{}, func(_ state.Key, raw []byte) (bool, error) {
+		at := new(schemas.Attempt)
+		if err := attempts.Unmarshal(raw, at); err != nil {
+			return false, fmt.Errorf("%w: %w", pipeline.ErrCorrupt, err)
+		}
+		open = append(open, at)
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, at := range open {
+		if at.Kind == schemas.KindWrite && at.Operation == schemas.OpCreate {
+			continue // waits until it is over, then is looked up
+		}
+		if err := b.repeat(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeat replaces an open attempt by a new one with the same content. What it names
+// may take other content only once the first is over, too (P6).
+func (b *box) repeat(old *schemas.Attempt) error {
+	again := *old
+	var err error
+	if again.ID, err = b.tx.NextAttemptID(); err != nil {
+		return err
+	}
+	again.DecidedAt, again.LeaveBy = b.tx.Now, b.tx.Now+leaveWithin
+	again.OverBy = again.LeaveBy + overAfter
+	again.RepeatOf = &old.ID
+	b.tx.Store.Delete(b.t.Key(kindAttempt, old.ID))
+	b.tx.Cancel(pipeline.Timer{Due: old.OverBy, Tenant: b.t.Name(), Kind: timerExpire, ID: old.ID})
+	for _, it := range old.Items {
+		e, ok, err := b.entry(old.Provider, it.Key)
+		if err != nil {
+			return err
+		}
+		if ok && e.Attempt == old.ID {
+			e.Attempt = again.ID
+			if old.Kind == schemas.KindWrite {
+				e.FreeAt = max(e.FreeAt, old.OverBy)
+			}
+			b.save(e)
+		}
+	}
+	b.start(&again)
+	return nil
+}
+
+// start makes an attempt state, publishes it and hands it to the host (P1).
+func (b *box) start(at *schemas.Attempt) {
+	put(b, attempts, kindAttempt, at.ID, at)
+	b.timer(at.OverBy, timerExpire, at.ID)
+	b.tx.Emit(schemas.TopicCRMCommands, at.Tenant+"/"+at.ID, at)
+	b.tx.Do(pipeline.Start{Attempt: at})
+}

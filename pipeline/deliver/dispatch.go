@@ -1,0 +1,265 @@
+package deliver
+
+import (
+	"strings"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+	"github.com/crmstream/crmstream/state"
+)
+
+// dispatch sends what is ready, batch by batch, while the account may have more
+// requests on their way. An idle account sends at once; while requests are out the
+// queue grows, and the next batch is fuller.
+func (b *box) dispatch(provider string) error {
+	a, ok, err := b.account(provider)
+	if err != nil || !ok || a.Gone {
+		return err
+	}
+	p := b.d.profiles[provider]
+	inFlight := int32(p.Limits.InFlight)
+	switch {
+	case a.Parked != "" && !a.Probing:
+		return nil
+	case a.PausedUntil > b.tx.Now:
+		b.timer(a.PausedUntil, timerDispatch, provider)
+		return nil
+	case a.Parked != "" || a.Failures >= breakerAt:
+		inFlight = 1 // half-open: one request tells
+	}
+	for a.Open < inFlight {
+		batch, err := b.pick(p)
+		if err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			break
+		}
+		if err := b.attempt(p, a, batch); err != nil {
+			return err
+		}
+		a.Probing = false
+	}
+	b.saveAccount(a)
+	return nil
+}
+
+// operation says how an entry goes out.
+func operation(e *entry) string {
+	switch {
+	case e.Kind != schemas.KindWrite:
+		return ""
+	case e.LinkOnly:
+		return schemas.OpLink
+	case e.ID != "":
+		return schemas.OpUpdate
+	case e.Identity != "" && e.IdentityField != "":
+		return schemas.OpUpsert
+	default:
+		return schemas.OpCreate
+	}
+}
+
+func limit(p *profile.Profile, e *entry) int {
+	n := 1
+	switch e.Kind {
+	case schemas.KindRead:
+		n = p.Limits.Read
+	case schemas.KindWrite:
+		switch operation(e) {
+		case schemas.OpUpsert:
+			n = p.Limits.Upsert
+		case schemas.OpUpdate, schemas.OpLink:
+			n = p.Limits.Update
+		case schemas.OpCreate:
+			n = p.Limits.Create
+			if e.Unsure != "" {
+				n = 1 // looked up one by one
+			}
+		}
+	}
+	if e.MaxBatch > 0 {
+		n = min(n, int(e.MaxBatch))
+	}
+	return max(n, 1)
+}
+
+// pick takes the first ready entry and those behind it that fit into one request
+// with it. It looks at no more than twice a batch (P8).
+func (b *box) pick(p *profile.Profile) ([]*entry, error) {
+	prefix := b.t.Prefix(kindQueue, p.Provider+"\x00")
+	var keys []string
+	most := 1
+	first := true
+	var picked []*entry
+	ids := make(map[string]bool)
+	err := b.tx.Store.Scan(prefix, state.Key{}, func(_ state.Key, v []byte) (bool, error) {
+		keys = append(keys, string(v[1:]))
+		if first {
+			first = false
+			e, ok, err := b.entry(p.Provider, keys[0])
+			if err != nil {
+				return false, err
+			}
+			if ok {
+				most = limit(p, e)
+			}
+		}
+		return len(keys) < 2*most, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		e, ok, err := b.entry(p.Provider, key)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || e.Seq == 0 {
+			continue
+		}
+		if len(picked) > 0 {
+			f := picked[0]
+			if f.Kind != e.Kind || f.Object != e.Object || operation(f) != operation(e) || f.IdentityField != e.IdentityField || limit(p, e) <= len(picked) {
+				continue
+			}
+		}
+		same := e.ID
+		if same == "" {
+			same = "\x00" + e.Identity
+		}
+		if ids[same] && same != "\x00" {
+			continue // two of one record are two requests
+		}
+		ids[same] = true
+		picked = append(picked, e)
+		if len(picked) == most {
+			break
+		}
+	}
+	return picked, nil
+}
+
+// attempt turns picked entries into one attempt.
+func (b *box) attempt(p *profile.Profile, a *account, batch []*entry) error {
+	id, err := b.tx.NextAttemptID()
+	if err != nil {
+		return err
+	}
+	f := batch[0]
+	at := &schemas.Attempt{
+		ID: id, Tenant: b.t.Name(), Provider: p.Provider, Account: a.ID, ConfigVersion: a.ConfigVersion,
+		Kind: f.Kind, Operation: operation(f), Object: f.Object, DecidedAt: b.tx.Now, LeaveBy: b.tx.Now + leaveWithin, OverBy: b.tx.Now + leaveWithin + overAfter,
+	}
+	if f.Unsure != "" {
+		at.RepeatOf = &f.Unsure
+	}
+	if f.Kind == schemas.KindPage {
+		name := strings.TrimPrefix(f.Key, pagePrefix)
+		src, ok := p.SourceByName(name)
+		if !ok { // a source of an earlier version
+			return b.forget(f)
+		}
+		c, _, err := get(b, cursors, kindCursor, p.Provider+"\x00"+name)
+		if err != nil {
+			return err
+		}
+		at.Page = &schemas.PageRequest{Source: name, Limit: src.Limit}
+		if c != nil {
+			at.Page.Cursor = c.Cursor
+		}
+	}
+	for _, e := range batch {
+		b.tx.Store.Delete(b.t.Key(kindQueue, queueID(e.Provider, e.Priority, e.Seq)))
+		e.Seq, e.Attempt, e.Waiting = 0, id, false
+		e.Sent, e.SentLinks, e.SentRevision = e.Fields, e.Associations, e.Revision
+		e.Fields, e.Associations = nil, nil
+		it := schemas.AttemptItem{Key: e.Key, ID: e.ID, Fields: e.Sent, Associations: e.SentLinks}
+		if e.ID == "" {
+			it.IdentityField, it.Identity = e.IdentityField, e.Identity
+		}
+		at.Items = append(at.Items, it)
+		b.save(e)
+	}
+	a.Open++
+	a.Waiting -= int64(len(batch))
+	b.start(at)
+	return nil
+}
+
+func (b *box) forget(e *entry) error {
+	if e.Seq != 0 {
+		b.tx.Store.Delete(b.t.Key(kindQueue, queueID(e.Provider, e.Priority, e.Seq)))
+	}
+	b.tx.Store.Delete(b.t.Key(kindEntry, entryID(e.Provider, e.Key)))
+	if e.Waiting {
+		return b.count(e.Provider, -1)
+	}
+	return nil
+}
+
+const pagePrefix = "~page:"
+
+// poll asks for the next page of a source.
+func (b *box) poll(provider, source string) error {
+	p, ok := b.d.profiles[provider]
+	if !ok {
+		return nil
+	}
+	src, ok := p.SourceByName(source)
+	if !ok {
+		return nil
+	}
+	return b.enqueue(&entry{Kind: schemas.KindPage, Provider: provider, Object: src.Object, Key: pagePrefix + source, Priority: int32(pipeline.PriorityPage)})
+}
+
+// restart reads every source of a provider from its beginning again.
+func (b *box) restart(provider string) error {
+	p, ok := b.d.profiles[provider]
+	if !ok {
+		return nil
+	}
+	for i := range p.Sources {
+		name := p.Sources[i].Name
+		put(b, cursors, kindCursor, provider+"\x00"+name, &cursor{})
+		if err := b.poll(provider, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pageEnd moves a source's cursor if the marker continues it (P3).
+func (b *box) pageEnd(c *schemas.CRMChange) error {
+	m := c.PageEnd
+	p, ok := b.d.profiles[c.Provider]
+	if !ok {
+		return nil
+	}
+	src, ok := p.SourceByName(m.Source)
+	if !ok {
+		return nil
+	}
+	id := c.Provider + "\x00" + m.Source
+	cur, ok, err := get(b, cursors, kindCursor, id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		cur = &cursor{}
+	}
+	if cur.Cursor != m.From {
+		return nil // a page that was read twice
+	}
+	cur.Cursor = m.To
+	cur.Loaded = cur.Loaded || m.Last
+	put(b, cursors, kindCursor, id, cur)
+	switch {
+	case !m.Last:
+		return b.poll(c.Provider, m.Source)
+	case src.Every > 0:
+		b.timer(b.tx.Now+src.Every.Milliseconds(), timerPoll, id)
+	}
+	return nil
+}

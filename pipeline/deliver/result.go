@@ -1,0 +1,283 @@
+package deliver
+
+import (
+	"hash/fnv"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/schemas"
+)
+
+// result moves the outbox by the answer of an open attempt. A late one, of an
+// attempt that is closed, moves nothing: sync has learned from it what it teaches.
+func (b *box) result(r *schemas.AttemptResult) error {
+	at, ok, err := get(b, attempts, kindAttempt, r.AttemptID)
+	if err != nil || !ok {
+		return err
+	}
+	return b.close(at, r)
+}
+
+// expire closes an attempt that is over without an answer: nobody knows what became
+// of it.
+func (b *box) expire(id string) error {
+	at, ok, err := get(b, attempts, kindAttempt, id)
+	if err != nil || !ok {
+		return err
+	}
+	r := &schemas.AttemptResult{AttemptID: id, Provider: at.Provider, Kind: at.Kind, Error: schemas.ErrTransient, Message: "no answer came in time"}
+	for _, it := range at.Items {
+		r.Items = append(r.Items, schemas.ItemResult{Key: it.Key, Outcome: schemas.Unknown, Error: schemas.ErrTransient, Message: r.Message})
+	}
+	return b.close(at, r)
+}
+
+func (b *box) close(at *schemas.Attempt, r *schemas.AttemptResult) error {
+	b.tx.Store.Delete(b.t.Key(kindAttempt, at.ID))
+	b.tx.Cancel(pipeline.Timer{Due: at.OverBy, Tenant: b.t.Name(), Kind: timerExpire, ID: at.ID})
+	a, ok, err := b.account(at.Provider)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		a = &account{Provider: at.Provider, Gone: true}
+	}
+	a.Open = max(0, a.Open-1)
+	b.judge(a, r)
+	b.saveAccount(a)
+	for i := range at.Items {
+		ir := schemas.ItemResult{Key: at.Items[i].Key, Outcome: schemas.Unknown, Error: schemas.ErrTransient, Message: "the answer does not name it"}
+		if i < len(r.Items) && r.Items[i].Key == at.Items[i].Key {
+			ir = r.Items[i]
+		}
+		if err := b.item(at, &at.Items[i], &ir, r); err != nil {
+			return err
+		}
+	}
+	b.timer(b.tx.Now, timerDispatch, at.Provider)
+	return nil
+}
+
+// judge draws the account's consequences from the request as a whole.
+func (b *box) judge(a *account, r *schemas.AttemptResult) {
+	switch r.Error {
+	case "":
+		a.Failures, a.Parked = 0, ""
+		a.LastSync = b.tx.Now
+	case schemas.ErrThrottled:
+		a.PausedUntil = max(a.PausedUntil, b.tx.Now+max(r.RetryAfterMs, 1000))
+	case schemas.ErrAuth, schemas.ErrForbidden:
+		a.Parked = r.Error + ": " + r.Message
+		b.timer(b.tx.Now+parkProbe, timerProbe, a.Provider)
+	case schemas.ErrTransient:
+		a.Failures++
+		if a.Failures >= breakerAt {
+			a.PausedUntil = max(a.PausedUntil, b.tx.Now+breakerHold)
+		}
+	}
+	b.health(a)
+}
+
+// health publishes the account's state when it has changed.
+func (b *box) health(a *account) {
+	st, cause, breaker := "well", "", "closed"
+	switch {
+	case a.Parked != "":
+		st, cause = "parked", a.Parked
+	case a.Failures >= breakerAt:
+		st, cause, breaker = "slow", "requests fail", "open"
+	case a.PausedUntil > b.tx.Now:
+		st, cause = "slow", "the CRM's limit"
+	}
+	if st == a.State {
+		return
+	}
+	a.State = st
+	h := &schemas.SyncHealth{Tenant: b.t.Name(), Provider: a.Provider, RecordsSyncedLast24h: a.Synced, PendingRecords: a.Waiting,
+		ConsecutiveFailures: a.Failures, CircuitBreakerState: breaker, State: st, Cause: cause, At: b.tx.Now}
+	if a.LastSync > 0 {
+		h.LastSyncAt = &a.LastSync
+	}
+	if total := a.Synced + a.Errors; total > 0 {
+		h.ErrorRateLast24h = 100 * float64(a.Errors) / float64(total)
+	}
+	b.tx.Emit(schemas.TopicSyncHealth, h.Tenant+"/"+h.Provider, h)
+}
+
+// item moves one entry by its outcome.
+func (b *box) item(at *schemas.Attempt, sent *schemas.AttemptItem, r *schemas.ItemResult, whole *schemas.AttemptResult) error {
+	e, ok, err := b.entry(at.Provider, sent.Key)
+	if err != nil || !ok || e.Attempt != at.ID {
+		return err
+	}
+	e.Attempt = ""
+	class := r.Error
+	switch {
+	case r.Outcome == schemas.Sent && class == "":
+		return b.done(at, e, r)
+	case r.Outcome == schemas.NotSent && class != schemas.ErrPermanent && class != schemas.ErrBatch && class != schemas.ErrDuplicates:
+		return b.again(e, b.tx.Now) // the account's own state says when
+	case r.Outcome == schemas.Unknown:
+		e.Unsure = at.ID
+		if at.Kind == schemas.KindWrite && at.Operation == schemas.OpCreate {
+			e.FreeAt = max(e.FreeAt, at.OverBy+indexLag)
+		}
+		return b.try(at, e, r)
+	}
+	switch class {
+	case schemas.ErrThrottled, schemas.ErrAuth, schemas.ErrForbidden, schemas.ErrAborted:
+		return b.again(e, b.tx.Now)
+	case schemas.ErrTransient:
+		return b.try(at, e, r)
+	case schemas.ErrBatch, schemas.ErrDuplicates:
+		if len(at.Items) == 1 {
+			return b.giveUp(at, e, r, schemas.ReasonRefused)
+		}
+		e.MaxBatch = int32(len(at.Items) / 2)
+		if class == schemas.ErrDuplicates {
+			e.MaxBatch = 1
+		}
+		return b.again(e, b.tx.Now)
+	case schemas.ErrConflict:
+		if r.ID != "" && e.ID != r.ID {
+			e.ID = r.ID
+			return b.again(e, b.tx.Now)
+		}
+		return b.try(at, e, r)
+	case schemas.ErrNotFound:
+		return b.gone(e, sent, r)
+	default:
+		return b.giveUp(at, e, r, schemas.ReasonRefused)
+	}
+}
+
+// done settles what the CRM took, and goes on with what came meanwhile.
+func (b *box) done(at *schemas.Attempt, e *entry, r *schemas.ItemResult) error {
+	if r.ID != "" {
+		e.ID = r.ID
+	}
+	if at.Kind == schemas.KindWrite {
+		if at.Operation != schemas.OpLink && len(e.SentLinks) > 0 && !r.Linked {
+			// The write carried no links: they follow by id, and only then is it logged.
+			if !e.Waiting {
+				e.LinkOnly = true
+			}
+			if len(e.Associations) == 0 {
+				e.Associations = e.SentLinks
+			}
+			e.Tries, e.Unsure = 0, ""
+			e.Revision = max(e.Revision, e.SentRevision)
+			e.Fields = overlay(nil, e.Fields)
+			return b.wait(e, e.Priority)
+		}
+		a, ok, err := b.account(e.Provider)
+		if err != nil {
+			return err
+		}
+		if ok {
+			a.Synced++
+			b.saveAccount(a)
+		}
+		b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Status: schemas.StatusSynced,
+			ID: e.ID, URL: r.URL, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent})
+	}
+	return b.free(e)
+}
+
+// free lets an entry go on with what waits, or ends it.
+func (b *box) free(e *entry) error {
+	e.Sent, e.SentLinks, e.Tries, e.MaxBatch, e.Unsure = nil, nil, 0, 0, ""
+	switch {
+	case e.FreeAt > b.tx.Now:
+		b.save(e)
+		b.timer(e.FreeAt, timerRetry, entryID(e.Provider, e.Key))
+		return nil
+	case e.Waiting:
+		return b.queue(e)
+	}
+	b.tx.Store.Delete(b.t.Key(kindEntry, entryID(e.Provider, e.Key)))
+	return nil
+}
+
+// again puts what was sent back under what waits, to go out at due.
+func (b *box) again(e *entry, due int64) error {
+	e.Fields = overlay(e.Sent, e.Fields)
+	if len(e.Associations) == 0 {
+		e.Associations = e.SentLinks
+	}
+	e.Revision = max(e.Revision, e.SentRevision)
+	e.Sent, e.SentLinks = nil, nil
+	if !e.Waiting {
+		e.Waiting = true
+		if err := b.count(e.Provider, 1); err != nil {
+			return err
+		}
+	}
+	if due = max(due, e.FreeAt); due <= b.tx.Now {
+		return b.queue(e)
+	}
+	b.save(e)
+	b.timer(due, timerRetry, entryID(e.Provider, e.Key))
+	return nil
+}
+
+// try counts a try that reached the CRM and waits 1, 2, 4, 8, 16 s before the next.
+func (b *box) try(at *schemas.Attempt, e *entry, r *schemas.ItemResult) error {
+	e.Tries++
+	if e.Tries > maxTries && at.Kind == schemas.KindWrite {
+		return b.giveUp(at, e, r, schemas.ReasonTriesUsedUp)
+	}
+	wait := int64(1000) << min(e.Tries-1, 5)
+	return b.again(e, b.tx.Now+wait+jitter(at.ID, e.Key, wait/4))
+}
+
+// jitter is a number below n that the same attempt and record always give.
+func jitter(attempt, key string, n int64) int64 {
+	h := fnv.New64a()
+	h.Write([]byte(attempt))
+	h.Write([]byte{0})
+	h.Write([]byte(key))
+	return int64(h.Sum64() % uint64(max(n, 1)))
+}
+
+// gone settles a record that the CRM no longer has.
+func (b *box) gone(e *entry, sent *schemas.AttemptItem, r *schemas.ItemResult) error {
+	b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Status: schemas.StatusCRMDeleted,
+		ID: sent.ID, Object: e.Object, Reason: schemas.ReasonDeletedInCRM, Message: r.Message, Revision: e.SentRevision})
+	if e.Waiting {
+		e.Waiting = false
+		if err := b.count(e.Provider, -1); err != nil {
+			return err
+		}
+	}
+	return b.free(e)
+}
+
+// giveUp dead-letters what was sent; what came meanwhile goes on.
+func (b *box) giveUp(at *schemas.Attempt, e *entry, r *schemas.ItemResult, reason string) error {
+	last := *at
+	last.Items = nil
+	for _, it := range at.Items {
+		if it.Key == e.Key {
+			last.Items = append(last.Items, it)
+		}
+	}
+	d := &schemas.DeadLetter{Tenant: b.t.Name(), Reason: reason, Message: r.Message, Code: r.Code, Fields: r.Fields, RecordKey: e.Provider + "/" + e.Key,
+		Topic: schemas.TopicCRMResults, Partition: b.tx.Partition, Attempt: &last, Tries: e.Tries, At: b.tx.Now}
+	b.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
+	a, ok, err := b.account(e.Provider)
+	if err != nil {
+		return err
+	}
+	if ok {
+		a.Errors++
+		b.saveAccount(a)
+	}
+	if at.Kind == schemas.KindWrite {
+		b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Status: schemas.StatusError, ID: e.ID,
+			Reason: reason, Message: r.Message, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent})
+	}
+	if at.Kind == schemas.KindPage {
+		return b.again(e, b.tx.Now+60_000) // a source is never given up
+	}
+	return b.free(e)
+}

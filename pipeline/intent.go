@@ -1,0 +1,72 @@
+package pipeline
+
+import "github.com/crmstream/crmstream/schemas"
+
+// Write is what sync wants to be true in a CRM. deliver decides when it goes out,
+// with what, and how often it is tried. A later Write with the same Key coalesces
+// with a waiting one, field by field (P6).
+type Write struct {
+	Provider string
+	Object   string
+	Key      string // our name of the record: "call:call-7", "person:p1:Lead:00Q1"; unique per provider
+	// ID is the CRM's id; "" where the record is to be made, by Identity.
+	ID            string
+	IdentityField string
+	Identity      string
+	Fields        []schemas.Field // sorted by name
+	Associations  []schemas.Link
+	Priority      Priority
+	Revision      int64 // rises with each Write of a Key
+}
+
+// Read asks for the present state of a record. Several of one record coalesce.
+type Read struct {
+	Provider string
+	Object   string
+	ID       string
+}
+
+// Priority orders what waits for one account's budget: lower first.
+type Priority byte
+
+// Priorities.
+const (
+	PriorityDoNotCall Priority = iota
+	PriorityCall
+	PriorityField
+	PriorityRead
+	PriorityPage
+)
+
+// Intents is what one record made sync want, in order.
+type Intents struct {
+	Writes []Write
+	Reads  []Read
+	// Forget names Keys whose waiting writes are void.
+	Forget []Ref
+	// Restart names providers whose page sources begin anew: the stream lost its
+	// position.
+	Restart []string
+	// Accounts is set where the tenant's accounts changed: the new configuration.
+	Accounts *schemas.TenantConfig
+}
+
+// Ref names one record of the outbox.
+type Ref struct{ Provider, Key string }
+
+// Settlement is what deliver tells sync of a write that came to an end.
+type Settlement struct {
+	Ref
+	// Status is one of schemas.StatusSynced, StatusError, StatusCRMDeleted.
+	Status  string
+	ID      string // the CRM's id; "" where unknown
+	URL     string
+	Reason  string // of a dead letter; "" else
+	Message string
+	// Revision of the Write that it settles.
+	Revision int64
+	// Object and Fields are what was written; of a read that found nothing, Object and
+	// ID alone.
+	Object string
+	Fields []schemas.Field
+}

@@ -1,0 +1,274 @@
+package run
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"runtime/debug"
+	"strconv"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/state"
+)
+
+// maxTicks is the most timers that one transaction of one partition fires.
+const maxTicks = 1000
+
+// sourceHeader stands on each append-only output: the input that caused it and a
+// number. A reader that has seen it drops the repeat that an unclean end of the
+// embedded broker can cause.
+const sourceHeader = "crmstream.source"
+
+// produced is one record to produce, encoded.
+type produced struct {
+	topic     string
+	partition int32
+	key       []byte
+	value     []byte // nil = tombstone
+	headers   []schemas.Header
+}
+
+// batch is one transaction of one partition: what goes in, then what came out. Run
+// and replay share it (P9).
+type batch struct {
+	partition int32
+	n         int32 // partitions of each topic
+	task      pipeline.Task
+	codec     Codec
+	now       int64
+	inputs    []*input // sorted
+	ticks     bool     // timers may fire
+	resume    bool
+
+	tx        *pipeline.Tx
+	out       []produced
+	writes    []state.Write
+	pos       *positions
+	journal   *schemas.JournalEntry
+	forwarded int
+	repeats   int // records of the entry topic that were forwarded before
+	buf       []byte
+}
+
+// run applies everything. An error means that state can't be read or written as it
+// must: the partition stops.
+func (b *batch) run(base state.Reader, pos *positions) error {
+	b.pos = pos.clone()
+	b.now = max(b.now, pos.Now)
+	b.tx = pipeline.NewTx(b.partition, b.now, base)
+	b.journal = &schemas.JournalEntry{Sequence: pos.Sequence + 1, At: b.now, CodeVersion: pipeline.Version, Resumed: b.resume}
+	if b.resume {
+		if err := b.step("resume", nil, func() error { return b.task.Resume(b.tx) }); err != nil {
+			return err
+		}
+	}
+	for _, in := range b.inputs {
+		if in.Offset < b.pos.Next[in.readFrom()] {
+			continue // polled again: state has it already
+		}
+		if err := b.apply(in); err != nil {
+			return err
+		}
+		b.note(in)
+	}
+	if b.ticks {
+		if err := b.fire(); err != nil {
+			return err
+		}
+	}
+	b.pos.Sequence, b.pos.Now = b.journal.Sequence, b.now
+	b.tx.Store.Put(positionsKey(b.partition), b.pos.marshal())
+	b.writes = b.tx.Store.Writes()
+	b.journal.OutputHash = b.hash()
+	return nil
+}
+
+// note moves the position and writes the record into the journal's ranges.
+func (b *batch) note(in *input) {
+	from := in.readFrom()
+	b.pos.Next[from] = in.Offset + 1
+	if k := len(b.journal.Inputs) - 1; k >= 0 && b.journal.Inputs[k].Topic == from {
+		b.journal.Inputs[k].Next = in.Offset + 1
+		return
+	}
+	b.journal.Inputs = append(b.journal.Inputs, schemas.InputRange{Topic: from, First: in.Offset, Next: in.Offset + 1})
+}
+
+func (b *batch) apply(in *input) error {
+	switch {
+	case in.reason != "":
+		return b.isolate(in, in.reason, in.detail)
+	case in.forward:
+		b.forward(in)
+		return nil
+	}
+	if in.Via == schemas.TopicEntry {
+		fresh, err := b.admit(in)
+		if err != nil || !fresh {
+			return err
+		}
+	}
+	return b.step(source(in), in, func() error { return b.task.Step(b.tx, &in.Record) })
+}
+
+func source(in *input) string {
+	return in.readFrom() + "-" + strconv.Itoa(int(in.Partition)) + "@" + strconv.FormatInt(in.Offset, 10)
+}
+
+// step runs one unit of work that can be taken back alone (P5): a rejection, a
+// panic or something too large takes back what it did and leaves a dead letter.
+func (b *batch) step(src string, in *input, work func() error) error {
+	mark, outs := b.tx.Mark(), len(b.out)
+	err := guarded(work)
+	if err == nil {
+		err = b.encode(src, mark)
+	}
+	if err == nil {
+		return nil
+	}
+	var reject *pipeline.Reject
+	if !errors.As(err, &reject) {
+		return fmt.Errorf("applying %s: %w", src, err)
+	}
+	b.tx.Rollback(mark)
+	b.out = b.out[:outs]
+	if in == nil {
+		return fmt.Errorf("applying %s: %w", src, err) // a timer or a resume that cannot be done is a bug
+	}
+	return b.isolate(in, reject.Reason, reject.Detail)
+}
+
+// guarded turns a panic into a rejection with the place of the panic.
+func guarded(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = pipeline.Rejectf(schemas.ReasonPanic, "%v at %s", p, place(debug.Stack()))
+		}
+	}()
+	return work()
+}
+
+// encode encodes what was emitted since the mark, and checks sizes.
+func (b *batch) encode(src string, mark pipeline.Mark) error {
+	for i, o := range b.tx.OutputsSince(mark) {
+		p := produced{topic: o.Topic, partition: b.partition, key: []byte(o.Key)}
+		if o.Value != nil {
+			var err error
+			if b.buf, err = b.codec.Append(b.buf[:0], o.Topic, o.Value); err != nil {
+				return pipeline.Rejectf(schemas.ReasonInvalid, "its output can't be encoded: %v", err)
+			}
+			p.value = append(make([]byte, 0, len(b.buf)), b.buf...)
+		}
+		if size := len(p.key) + len(p.value); size > schemas.RecordLimit {
+			return pipeline.Rejectf(schemas.ReasonTooLarge, "its output for %s has %d bytes, at most %d fit", o.Topic, size, schemas.RecordLimit)
+		}
+		if t, _ := schemas.TopicByName(o.Topic); !t.Compact {
+			p.headers = []schemas.Header{{Key: sourceHeader, Value: []byte(src + "#" + strconv.Itoa(i))}}
+		}
+		b.out = append(b.out, p)
+	}
+	var err error
+	b.tx.Store.Touched(mark.Store(), func(k state.Key, v []byte) {
+		if size := len(k.String()) + len(v); size > schemas.RecordLimit && err == nil {
+			err = pipeline.Rejectf(schemas.ReasonTooLarge, "its state has %d bytes, at most %d fit", size, schemas.RecordLimit)
+		}
+	})
+	return err
+}
+
+// isolate dead-letters one record.
+func (b *batch) isolate(in *input, reason, detail string) error {
+	d := &schemas.DeadLetter{
+		Tenant: in.Tenant, Reason: reason, Message: detail, Topic: in.readFrom(), Partition: in.Partition, Offset: in.Offset,
+		Key: in.Key, Value: in.Value, Headers: in.Headers, At: b.now,
+	}
+	if len(d.Key)+len(d.Value) > schemas.RecordLimit-(64<<10) {
+		d.Message += fmt.Sprintf(" (its %d bytes are not repeated here)", len(d.Key)+len(d.Value))
+		d.Key, d.Value, d.Headers = head(d.Key), head(d.Value), nil
+	}
+	mark, outs := b.tx.Mark(), len(b.out)
+	b.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
+	if err := b.encode(source(in), mark); err != nil {
+		b.tx.Rollback(mark)
+		b.out = b.out[:outs]
+		return fmt.Errorf("dead-lettering %s: %w", source(in), err)
+	}
+	b.journal.Isolated = append(b.journal.Isolated, schemas.IsolatedItem{Topic: in.readFrom(), Offset: in.Offset, Reason: reason})
+	return nil
+}
+
+func head(b []byte) []byte { return b[:min(len(b), 1024)] }
+
+// forward sends a record that stands in a foreign partition to the right one, in
+// this transaction.
+func (b *batch) forward(in *input) {
+	headers := append([]schemas.Header(nil), in.Headers...)
+	headers = append(headers, schemas.Header{Key: originHeader, Value: []byte(in.Topic + "/" + strconv.Itoa(int(in.Partition)) + "/" + strconv.FormatInt(in.Offset, 10))})
+	b.out = append(b.out, produced{topic: schemas.TopicEntry, partition: schemas.PartitionOf(in.Tenant, b.n), key: in.Key, value: in.Value, headers: headers})
+	b.forwarded++
+}
+
+// admit says whether a forwarded record is new: the highest offset of each place
+// that it may come from is remembered.
+func (b *batch) admit(in *input) (bool, error) {
+	k := state.System(b.partition, pipeline.SysShell, "entry/"+in.originTopic+"/"+strconv.Itoa(int(in.originPartition)))
+	v, ok, err := b.tx.Store.Get(k)
+	if err != nil {
+		return false, fmt.Errorf("applying %s: %w", source(in), err)
+	}
+	if ok && len(v) == 9 && int64(binary.BigEndian.Uint64(v[1:])) > in.originOffset {
+		b.repeats++
+		return false, nil
+	}
+	b.tx.Store.Put(k, binary.BigEndian.AppendUint64([]byte{1}, uint64(in.originOffset+1)))
+	return true, nil
+}
+
+// fire fires what is due, in order of (due, key), last of all.
+func (b *batch) fire() error {
+	for range maxTicks {
+		tm, ok, err := pipeline.NextTimer(b.tx.Store, b.partition)
+		if err != nil {
+			return err
+		}
+		if !ok || tm.Due > b.now {
+			return nil
+		}
+		b.tx.Cancel(tm)
+		src := "timer-" + strconv.Itoa(int(b.partition)) + "@" + strconv.FormatInt(b.journal.Sequence, 10) + "." + strconv.Itoa(int(b.journal.Timers))
+		if err := b.step(src, nil, func() error { return b.task.Tick(b.tx, tm) }); err != nil {
+			return err
+		}
+		b.journal.Timers++
+	}
+	return nil
+}
+
+// hash is over everything that the transaction produces but the journal itself.
+func (b *batch) hash() []byte {
+	h := sha256.New()
+	for _, p := range b.out {
+		part(h, []byte(p.topic))
+		part(h, p.key)
+		part(h, p.value)
+	}
+	for _, w := range b.writes {
+		part(h, w.Key.Bytes())
+		part(h, w.Value)
+	}
+	return h.Sum(nil)
+}
+
+func part(h hash.Hash, b []byte) {
+	var size [8]byte
+	n := uint64(len(b)) + 1
+	if b == nil {
+		n = 0
+	}
+	binary.BigEndian.PutUint64(size[:], n)
+	h.Write(size[:])
+	h.Write(b)
+}

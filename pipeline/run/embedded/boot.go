@@ -1,0 +1,109 @@
+package embedded
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/crmstream/crmstream/schemas"
+)
+
+// Boot is one start of the broker: the value, as JSON, of the record on the topic
+// crmstream.boot.
+type Boot struct {
+	Boot  int64 `json:"boot"`  // from 1
+	Clean bool  `json:"clean"` // the one before was closed cleanly, or there was none
+}
+
+type bootFile struct {
+	Boot   int64 `json:"boot"`
+	Closed bool  `json:"closed"`
+}
+
+// nextBoot counts the boot in the folder and says how the last one ended.
+func nextBoot(dir string) (Boot, error) {
+	var last bootFile
+	b, err := os.ReadFile(filepath.Join(dir, "boot.json"))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		last.Closed = true
+	case err != nil:
+		return Boot{}, fmt.Errorf("reading the boot counter: %w", err)
+	default:
+		if err := json.Unmarshal(b, &last); err != nil {
+			return Boot{}, fmt.Errorf("reading the boot counter: %w", err)
+		}
+	}
+	boot := Boot{Boot: last.Boot + 1, Clean: last.Closed}
+	return boot, writeBoot(dir, bootFile{Boot: boot.Boot})
+}
+
+// writeBoot replaces the file as a whole, so that a crash leaves the old or the new.
+func writeBoot(dir string, f bootFile) error {
+	b, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "boot.json")
+	tmp, err := os.Create(path + ".new")
+	if err != nil {
+		return fmt.Errorf("writing the boot counter: %w", err)
+	}
+	_, werr := tmp.Write(b)
+	if err := errors.Join(werr, tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("writing the boot counter: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// publish writes the boot to its topic.
+func (b *Broker) publish(ctx context.Context, cl *kgo.Client) error {
+	compact := "compact"
+	_, err := kadm.NewClient(cl).CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": &compact}, schemas.TopicBoot)
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("creating %s: %w", schemas.TopicBoot, err)
+	}
+	value, err := json.Marshal(b.boot)
+	if err != nil {
+		return err
+	}
+	if err := cl.ProduceSync(ctx, &kgo.Record{Topic: schemas.TopicBoot, Key: []byte("boot"), Value: value}).FirstErr(); err != nil {
+		return fmt.Errorf("writing %s: %w", schemas.TopicBoot, err)
+	}
+	return nil
+}
+
+// closeTransactions ends, by abort markers, what producers of an earlier boot left
+// open: the broker itself forgets that it was open and would show its records with
+// the next commit of the same producer.
+func closeTransactions(ctx context.Context, cl *kgo.Client) error {
+	adm := kadm.NewClient(cl)
+	txns, err := adm.ListTransactions(ctx, nil, nil)
+	if err != nil {
+		return fmt.Errorf("listing transactions: %w", err)
+	}
+	topics, err := adm.ListTopicsWithInternal(ctx)
+	if err != nil {
+		return fmt.Errorf("listing topics: %w", err)
+	}
+	all := make(kadm.TopicsSet)
+	for _, t := range topics {
+		for p := range t.Partitions {
+			all.Add(t.Topic, p)
+		}
+	}
+	for _, t := range txns.Sorted() {
+		_, err := adm.WriteTxnMarkers(ctx, kadm.TxnMarkers{ProducerID: t.ProducerID, ProducerEpoch: 0, Commit: false, Topics: all})
+		if err != nil {
+			return fmt.Errorf("closing transaction %s: %w", t.TxnID, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/crmstream/crmstream/schemas/registry"
+)
+
+// Config says where the broker keeps its data and listens.
+type Config struct {
+	Dir string
+	// Listen and RegistryListen are HOST:PORT; port 0 takes any that is free.
+	Listen, RegistryListen string
+	// Partitions of a topic that is created without a number.
+	Partitions int32
+	Logger     *slog.Logger
+}
+
+// maxFetch bounds the answer of one fetch: clients that do not read keep it in our
+// memory.
+const maxFetch = 8 << 20
+
+// Broker is a running broker with its registry.
+type Broker struct {
+	dir      string
+	boot     Boot
+	lock     *os.File
+	cluster  *kfake.Cluster
+	registry *registry.Server
+	http     *http.Server
+	url      string
+	served   chan error
+}
+
+// Start opens the folder, or makes it, and serves until Close.
+func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	b := &Broker{dir: cfg.Dir, served: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("starting the embedded broker: %w", err), b.release())
+		}
+	}()
+	if b.lock, err = lockDir(cfg.Dir); err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("the broker's address %q: %w", cfg.Listen, err)
+	}
+	portNumber, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("the broker's port %q: %w", port, err)
+	}
+	// Both ports are taken before anything of the folder is touched.
+	kafkaListener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listening for Kafka clients: %w", err)
+	}
+	registryListener, err := net.Listen("tcp", cfg.RegistryListen)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listening for registry clients: %w", err), kafkaListener.Close())
+	}
+	if b.boot, err = nextBoot(cfg.Dir); err != nil {
+		return nil, errors.Join(err, kafkaListener.Close(), registryListener.Close())
+	}
+	b.cluster, err = kfake.NewCluster(
+		kfake.NumBrokers(1), kfake.Ports(portNumber), kfake.DataDir(filepath.Join(cfg.Dir, "kafka")),
+		kfake.DefaultNumPartitions(int(cfg.Partitions)), kfake.GroupMinSessionTimeout(time.Second), kfake.MaxVersions(versions()),
+		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "60000"}),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return guardListener{kafkaListener}, nil }),
+	)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", cfg.Dir, err), kafkaListener.Close(), registryListener.Close())
+	}
+	b.cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		if f, ok := r.(*kmsg.FetchRequest); ok && (f.MaxBytes > maxFetch || f.MaxBytes <= 0) {
+			f.MaxBytes = maxFetch
+		}
+		return nil, nil, false
+	})
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ClientID("crmstream-embedded"), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(10*time.Second))
+	if err != nil {
+		return nil, errors.Join(err, registryListener.Close())
+	}
+	defer cl.Close()
+	if !b.boot.Clean {
+		if err := closeTransactions(ctx, cl); err != nil {
+			return nil, errors.Join(err, registryListener.Close())
+		}
+	}
+	if err := b.publish(ctx, cl); err != nil {
+		return nil, errors.Join(err, registryListener.Close())
+	}
+	if b.registry, err = registry.NewServer(ctx, registry.ServerConfig{Brokers: []string{b.Addr()}, Logger: cfg.Logger}); err != nil {
+		return nil, errors.Join(err, registryListener.Close())
+	}
+	b.url = "http://" + registryListener.Addr().String()
+	b.http = &http.Server{
+		Handler: b.registry.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
+	}
+	go func() { b.served <- b.http.Serve(registryListener) }()
+	return b, nil
+}
+
+// versions are those that foreign clients of all kinds get on with: Java's admin
+// client cannot read CreateTopics from version 5 on, nor DescribeTopicPartitions,
+// and telemetry is nothing that this broker has.
+func versions() *kversion.Versions {
+	v := kversion.Stable()
+	v.SetMaxKeyVersion(int16(kmsg.CreateTopics), 4)
+	for _, key := range []kmsg.Key{kmsg.GetTelemetrySubscriptions, kmsg.PushTelemetry, kmsg.DescribeTopicPartitions} {
+		v.SetMaxKeyVersion(int16(key), -1)
+	}
+	return v
+}
+
+// Addr is the address of the broker.
+func (b *Broker) Addr() string { return b.cluster.ListenAddrs()[0] }
+
+// RegistryURL is the base URL of the registry.
+func (b *Broker) RegistryURL() string { return b.url }
+
+// Boot is this start's number.
+func (b *Broker) Boot() int64 { return b.boot.Boot }
+
+// Close ends registry and broker and marks the folder as cleanly closed.
+func (b *Broker) Close(ctx context.Context) error {
+	err := b.http.Shutdown(ctx)
+	if serr := <-b.served; !errors.Is(serr, http.ErrServerClosed) {
+		err = errors.Join(err, serr)
+	}
+	if err := errors.Join(err, b.release()); err != nil {
+		return fmt.Errorf("closing the embedded broker: %w", err)
+	}
+	return nil
+}
+
+func (b *Broker) release() error {
+	if b.registry != nil {
+		b.registry.Close()
+	}
+	var err error
+	if b.cluster != nil {
+		b.cluster.Close()
+		err = writeBoot(b.dir, bootFile{Boot: b.boot.Boot, Closed: true})
+	}
+	if b.lock != nil {
+		err = errors.Join(err, b.lock.Close())
+	}
+	return err
+}

@@ -1,0 +1,132 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/registry"
+)
+
+// Codec turns records into bytes and back; *registry.Codec is one.
+type Codec interface {
+	Append(dst []byte, topic string, v any) ([]byte, error)
+	Decode(ctx context.Context, topic string, b []byte) (any, error)
+}
+
+// originHeader marks a record of the entry topic with the place where it first
+// stood: topic/partition/offset.
+const originHeader = "crmstream.origin"
+
+// input is one polled record, judged before the transaction begins.
+type input struct {
+	pipeline.Record
+	order int // of its topic
+	// What is to be done with it: exactly one of these, else it is applied.
+	reason, detail string // dead letter
+	forward        bool   // it belongs to another partition
+	// origin of a record of the entry topic.
+	originTopic     string
+	originPartition int32
+	originOffset    int64
+}
+
+var orders = func() map[string]int {
+	m := make(map[string]int)
+	for _, t := range schemas.Inputs() {
+		m[t.Name] = t.Order
+	}
+	return m
+}()
+
+// judge decodes a record and finds out what is to be done with it. The error is
+// registry.ErrUnavailable: nothing can be said at present.
+func judge(ctx context.Context, codec Codec, n int32, r *kgo.Record) (*input, error) {
+	in := &input{order: orders[r.Topic], Record: pipeline.Record{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value,
+	}}
+	for _, h := range r.Headers {
+		in.Headers = append(in.Headers, schemas.Header{Key: h.Key, Value: h.Value})
+	}
+	dead := func(reason, format string, args ...any) (*input, error) {
+		in.reason, in.detail = reason, fmt.Sprintf(format, args...)
+		return in, nil
+	}
+	if r.Topic == schemas.TopicEntry {
+		if !in.readOrigin() {
+			return dead(schemas.ReasonInvalid, "a record of %s without its origin in the header %s", schemas.TopicEntry, originHeader)
+		}
+		in.Via, in.Topic = schemas.TopicEntry, in.originTopic
+	}
+	if len(r.Key)+len(r.Value) > schemas.RecordLimit {
+		return dead(schemas.ReasonTooLarge, "the record has %d bytes, at most %d are taken", len(r.Key)+len(r.Value), schemas.RecordLimit)
+	}
+	var err error
+	if in.Tenant, err = schemas.TenantOf(r.Key); err != nil {
+		return dead(schemas.ReasonBadKey, "%v", err)
+	}
+	if want := schemas.PartitionOf(in.Tenant, n); want != r.Partition {
+		if in.Via == "" && strings.HasPrefix(r.Topic, "dialer.") {
+			in.forward = true
+			return in, nil
+		}
+		return dead(schemas.ReasonWrongPartition, "the record stands in partition %d, its tenant belongs to %d: set the producer's partitioner to murmur2 over the tenant (librdkafka: partitioner=murmur2_random)", r.Partition, want)
+	}
+	in.Decoded, err = codec.Decode(ctx, in.Topic, r.Value)
+	switch {
+	case err == nil:
+		return in, nil
+	case errors.Is(err, registry.ErrUnavailable):
+		return nil, err
+	case errors.Is(err, registry.ErrUnknownSchema):
+		return dead(schemas.ReasonUnknownSchema, "%v", err)
+	default:
+		return dead(schemas.ReasonBadAvro, "%v", err)
+	}
+}
+
+func (in *input) readOrigin() bool {
+	for _, h := range in.Headers {
+		if h.Key != originHeader {
+			continue
+		}
+		parts := strings.Split(string(h.Value), "/")
+		if len(parts) != 3 {
+			return false
+		}
+		p, err1 := strconv.ParseInt(parts[1], 10, 32)
+		o, err2 := strconv.ParseInt(parts[2], 10, 64)
+		if _, known := orders[parts[0]]; !known || !strings.HasPrefix(parts[0], "dialer.") || err1 != nil || err2 != nil {
+			return false
+		}
+		in.originTopic, in.originPartition, in.originOffset = parts[0], int32(p), o
+		return true
+	}
+	return false
+}
+
+// readFrom is the topic that the record was read from.
+func (in *input) readFrom() string {
+	if in.Via != "" {
+		return in.Via
+	}
+	return in.Topic
+}
+
+// sortInputs puts one partition's records into the order in which they are
+// applied: a poll mixes topics as it likes.
+func sortInputs(ins []*input) {
+	sort.SliceStable(ins, func(i, j int) bool {
+		if ins[i].order != ins[j].order {
+			return ins[i].order < ins[j].order
+		}
+		return ins[i].Offset < ins[j].Offset
+	})
+}

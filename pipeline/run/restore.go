@@ -1,0 +1,174 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/state"
+)
+
+// restoreBatch is the size, in bytes, at which restored records go to the store.
+const restoreBatch = 1 << 20
+
+// owned is a partition that this member owns and has restored.
+type owned struct {
+	partition int32
+	store     state.Store
+	pos       *positions
+	mark      state.Watermark // cluster and topic id of the changelog, and how far the store is
+	due       int64           // ms, of the earliest timer; negative = none
+	// resultsEnd is where crm.results stood at the assignment: timers wait until it
+	// has been applied, else an attempt that was answered would expire.
+	resultsEnd int64
+	resumed    bool
+	announced  bool // the host has been told
+}
+
+// RestoreStats says what a restore did.
+type RestoreStats struct {
+	Records int64 // records read from the changelog
+	Full    bool  // from the beginning, after a wipe or into an empty store
+}
+
+// restore brings the partition's store to the changelog's high watermark. It is
+// called after the group's offsets have been fetched, so that every transaction
+// that they include stands below that mark; the last stable offset is no measure:
+// a commit's markers reach partitions one by one.
+func (r *Runner) restore(ctx context.Context, adm *kadm.Client, p int32) (*owned, RestoreStats, error) {
+	var stats RestoreStats
+	fail := func(err error) (*owned, RestoreStats, error) {
+		return nil, stats, fmt.Errorf("restoring partition %d: %w", p, err)
+	}
+	md, err := adm.Metadata(ctx, schemas.TopicChangelog)
+	if err != nil {
+		return fail(err)
+	}
+	detail := md.Topics[schemas.TopicChangelog]
+	if detail.Err != nil {
+		return fail(fmt.Errorf("%s: %w", schemas.TopicChangelog, detail.Err))
+	}
+	start, end, err := bounds(ctx, adm, schemas.TopicChangelog, p)
+	if err != nil {
+		return fail(err)
+	}
+	resultsStart, resultsEnd, err := bounds(ctx, adm, schemas.TopicCRMResults, p)
+	if err != nil {
+		return fail(err)
+	}
+	if resultsStart == resultsEnd {
+		resultsEnd = 0
+	}
+	store := r.cfg.DB.Store(p)
+	wm, ok, err := store.Watermark()
+	if err != nil {
+		return fail(err)
+	}
+	now := r.cfg.Now()
+	same := wm.Cluster == md.Cluster && wm.TopicID == [16]byte(detail.ID)
+	switch {
+	case ok && !same && r.cfg.RefuseForeignState:
+		return fail(fmt.Errorf("the state folder belongs to another cluster or changelog: use another folder, or remove it"))
+	case !ok || !same || wm.Next > end || wm.Next < start ||
+		// P2: a store that is older than tombstones are kept would miss deletions.
+		now.Sub(time.UnixMilli(wm.AppliedAt)) > tombstoneAge()-time.Hour:
+		if err := store.Drop(); err != nil {
+			return fail(err)
+		}
+		wm = state.Watermark{Cluster: md.Cluster, TopicID: detail.ID, Next: start}
+		stats.Full = true
+	}
+	if wm.Next < end {
+		if stats.Records, err = r.copyChangelog(ctx, store, &wm, p, end); err != nil {
+			return fail(err)
+		}
+	}
+	pos, err := readPositions(store, p)
+	if err != nil {
+		return fail(err)
+	}
+	return &owned{partition: p, store: store, pos: pos, mark: wm, due: -1, resultsEnd: resultsEnd}, stats, nil
+}
+
+// copyChangelog applies the changelog from wm.Next up to end.
+func (r *Runner) copyChangelog(ctx context.Context, store state.Store, wm *state.Watermark, p int32, end int64) (int64, error) {
+	opts := append(r.clientOpts(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{schemas.TopicChangelog: {p: kgo.NewOffset().At(wm.Next)}}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // the last offset below the mark is often a commit marker
+		kgo.FetchMaxBytes(50<<20), kgo.FetchMaxPartitionBytes(8<<20),
+	)
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return 0, err
+	}
+	defer cl.Close()
+	var count int64
+	var ws []state.Write
+	size := 0
+	flush := func(next int64) error {
+		wm.Next, wm.AppliedAt, wm.Restoring = next, r.cfg.Now().UnixMilli(), next < end
+		err := store.Apply(ws, *wm)
+		ws, size = ws[:0], 0
+		return err
+	}
+	for wm.Next < end {
+		fs := cl.PollFetches(ctx)
+		if err := fs.Err0(); err != nil {
+			return count, err
+		}
+		var bad error
+		fs.EachError(func(_ string, _ int32, err error) { bad = err })
+		if bad != nil {
+			return count, fmt.Errorf("reading %s: %w", schemas.TopicChangelog, bad)
+		}
+		next := wm.Next
+		for it := fs.RecordIter(); !it.Done(); {
+			rec := it.Next()
+			next = rec.Offset + 1
+			if rec.Attrs.IsControl() {
+				continue
+			}
+			k, ok := state.RestoredKey(rec.Key)
+			if !ok || k.Partition() != p {
+				return count, fmt.Errorf("%s-%d@%d is no state of ours", rec.Topic, rec.Partition, rec.Offset)
+			}
+			ws = append(ws, state.Write{Key: k, Value: rec.Value})
+			size += len(rec.Key) + len(rec.Value)
+			count++
+			if size >= restoreBatch {
+				if err := flush(next); err != nil {
+					return count, err
+				}
+			}
+		}
+		if next > wm.Next || len(ws) > 0 {
+			if err := flush(next); err != nil {
+				return count, err
+			}
+		}
+	}
+	return count, nil
+}
+
+// bounds returns the first offset and the high watermark of a partition.
+func bounds(ctx context.Context, adm *kadm.Client, topic string, p int32) (start, end int64, err error) {
+	starts, err := adm.ListStartOffsets(ctx, topic)
+	if err != nil {
+		return 0, 0, fmt.Errorf("asking for offsets of %s: %w", topic, err)
+	}
+	ends, err := adm.ListEndOffsets(ctx, topic)
+	if err != nil {
+		return 0, 0, fmt.Errorf("asking for offsets of %s: %w", topic, err)
+	}
+	s, ok := starts.Lookup(topic, p)
+	e, ok2 := ends.Lookup(topic, p)
+	if !ok || !ok2 || s.Err != nil || e.Err != nil {
+		return 0, 0, fmt.Errorf("asking for offsets of %s-%d: not known", topic, p)
+	}
+	return s.Offset, e.Offset, nil
+}

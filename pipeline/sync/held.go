@@ -1,0 +1,110 @@
+package sync
+
+import (
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/state"
+)
+
+// holdCall keeps a call until its person appears (B3).
+func (w *world) holdCall(c *call, why string) error {
+	if c.Status == schemas.StatusSynced {
+		return nil
+	}
+	c.Status, c.Reason = schemas.StatusHeld, why
+	if n := w.number(c); n != "" {
+		c.HeldOn = append(c.HeldOn, "n:"+n)
+	}
+	if id := c.Event.ContactID; id != nil {
+		c.HeldOn = append(c.HeldOn, "c:"+*id)
+	}
+	if l := c.Event.CRMLink; l != nil {
+		c.HeldOn = append(c.HeldOn, "l:"+linkID(l.Provider, l.Object, l.ID))
+		w.want.Reads = append(w.want.Reads, readOf(l))
+	}
+	for _, on := range c.HeldOn {
+		w.tx.Store.Put(w.t.Key(kindHeld, on+"\x00"+c.Event.CallID), []byte{1})
+	}
+	w.timer(w.tx.Now+heldFor, timerGiveUp, c.Event.CallID)
+	return nil
+}
+
+func (w *world) unhold(c *call) {
+	for _, on := range c.HeldOn {
+		w.tx.Store.Delete(w.t.Key(kindHeld, on+"\x00"+c.Event.CallID))
+	}
+	c.HeldOn = nil
+}
+
+// wake releases, by a timer, the calls that wait for something that is there now.
+func (w *world) wake(on string) {
+	waits := false
+	// An index entry that cannot be read is found by the timer, which has an error.
+	_ = w.tx.Store.Scan(w.t.Prefix(kindHeld, on+"\x00"), state.Key{}, func(state.Key, []byte) (bool, error) {
+		waits = true
+		return false, nil
+	})
+	if waits {
+		w.timer(w.tx.Now, timerRelease, on)
+	}
+}
+
+// release decides anew about some of the calls that waited for on.
+func (w *world) release(on string) error {
+	prefix := w.t.Prefix(kindHeld, on+"\x00")
+	var ids []string
+	err := w.tx.Store.Scan(prefix, state.Key{}, func(k state.Key, _ []byte) (bool, error) {
+		ids = append(ids, k.ID()[len(on)+1:])
+		return len(ids) < releaseAtOnce, nil
+	})
+	if err != nil {
+		return err
+	}
+	freed := 0
+	for _, id := range ids {
+		c, ok, err := get(w, calls, kindCall, id)
+		if err != nil {
+			return err
+		}
+		if !ok || c.Status != schemas.StatusHeld {
+			w.tx.Store.Delete(w.t.Key(kindHeld, on+"\x00"+id))
+			continue
+		}
+		if err := w.decide(c); err != nil {
+			return err
+		}
+		if c.Status != schemas.StatusHeld {
+			freed++
+		}
+	}
+	if len(ids) == releaseAtOnce && freed > 0 {
+		w.timer(w.tx.Now+1, timerRelease, on)
+	}
+	return nil
+}
+
+// giveUp dead-letters a call whose person did not appear in thirty days.
+func (w *world) giveUp(id string) error {
+	c, ok, err := get(w, calls, kindCall, id)
+	if err != nil || !ok || c.Status != schemas.StatusHeld {
+		return err
+	}
+	w.unhold(c)
+	why := c.Reason
+	c.Status, c.Reason = schemas.StatusError, "held for thirty days: "+why
+	put(w, calls, kindCall, id, c)
+	w.publishCall(c)
+	w.tx.Emit(schemas.TopicDeadLetters, w.t.Name()+"/"+callKey(id), &schemas.DeadLetter{Tenant: w.t.Name(), Reason: schemas.ReasonHeldTooLong,
+		Message: "call " + id + ": " + why, RecordKey: callKey(id), Topic: schemas.TopicDialerCalls, Partition: w.tx.Partition, At: w.tx.Now})
+	return nil
+}
+
+// forget drops a call that is older than the window in which duplicates are known.
+func (w *world) forget(id string) error {
+	c, ok, err := get(w, calls, kindCall, id)
+	if err != nil || !ok {
+		return err
+	}
+	w.unhold(c)
+	w.tx.Store.Delete(w.t.Key(kindCall, id))
+	return nil
+}

@@ -1,0 +1,144 @@
+package sync
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/crmstream/crmstream/pipeline/phone"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+)
+
+func normalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// inward turns a CRM value into the dialer's form. A phone that is no number stays
+// as it is written (B25).
+func (w *world) inward(provider string, m *profile.Mapping, v *string) (*string, error) {
+	if v == nil || *v == "" {
+		return nil, nil
+	}
+	out := *v
+	switch m.Role {
+	case profile.Email:
+		out = normalEmail(out)
+	case profile.Phone:
+		if n := phone.E164(out, w.cfg.Country); n != "" {
+			out = n
+		}
+	case profile.Owner:
+		email, ok, err := w.text(kindOwnerID, provider+"\x00"+out)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, nil // not known yet: the owner's record will be read
+		}
+		out = email
+	}
+	return &out, nil
+}
+
+// alike reports whether two values of one field mean the same (P7): a phone that is
+// only spelled otherwise is no change.
+func (w *world) alike(m *profile.Mapping, a, b *string) bool {
+	if blank(a) || blank(b) {
+		return blank(a) && blank(b)
+	}
+	if *a == *b {
+		return true
+	}
+	switch m.Role {
+	case profile.Email:
+		return normalEmail(*a) == normalEmail(*b)
+	case profile.Phone:
+		x, y := phone.E164(*a, w.cfg.Country), phone.E164(*b, w.cfg.Country)
+		return x != "" && x == y
+	case profile.DoNotCall:
+		return truth(a) == truth(b)
+	}
+	return false
+}
+
+func blank(s *string) bool { return s == nil || *s == "" }
+
+func truth(s *string) bool { return s != nil && strings.EqualFold(*s, "true") }
+
+// cut shortens an outbound value to what the CRM takes (B28).
+func cut(m *profile.Mapping, v *string) *string {
+	if v == nil || m.MaxLength == 0 {
+		return v
+	}
+	r := []rune(*v)
+	if len(r) <= m.MaxLength {
+		return v
+	}
+	s := string(r[:m.MaxLength-1]) + "…"
+	return &s
+}
+
+func find(fs []schemas.Field, name string) (*string, bool) {
+	for i := range fs {
+		if fs[i].Name == name {
+			return fs[i].Value, true
+		}
+	}
+	return nil, false
+}
+
+// set puts a field into a list that is sorted by name.
+func set(fs []schemas.Field, name string, v *string) []schemas.Field {
+	i := sort.Search(len(fs), func(i int) bool { return fs[i].Name >= name })
+	if i < len(fs) && fs[i].Name == name {
+		fs[i].Value = v
+		return fs
+	}
+	fs = append(fs, schemas.Field{})
+	copy(fs[i+1:], fs[i:])
+	fs[i] = schemas.Field{Name: name, Value: v}
+	return fs
+}
+
+func unset(fs []schemas.Field, name string) []schemas.Field {
+	for i := range fs {
+		if fs[i].Name == name {
+			return append(fs[:i], fs[i+1:]...)
+		}
+	}
+	return fs
+}
+
+func (p *person) field(name string) (*fieldValue, bool) {
+	i := sort.Search(len(p.Fields), func(i int) bool { return p.Fields[i].Name >= name })
+	if i < len(p.Fields) && p.Fields[i].Name == name {
+		return &p.Fields[i], true
+	}
+	return nil, false
+}
+
+func (p *person) set(f fieldValue) {
+	i := sort.Search(len(p.Fields), func(i int) bool { return p.Fields[i].Name >= f.Name })
+	if i < len(p.Fields) && p.Fields[i].Name == f.Name {
+		p.Fields[i] = f
+		return
+	}
+	p.Fields = append(p.Fields, fieldValue{})
+	copy(p.Fields[i+1:], p.Fields[i:])
+	p.Fields[i] = f
+}
+
+func (p *person) value(name string) *string {
+	if f, ok := p.field(name); ok {
+		return f.Value
+	}
+	return nil
+}
+
+func (p *person) link(provider, object, id string) *link {
+	for i := range p.Links {
+		l := &p.Links[i]
+		if l.Provider == provider && l.Object == object && l.ID == id {
+			return l
+		}
+	}
+	return nil
+}

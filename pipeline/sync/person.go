@@ -1,0 +1,398 @@
+package sync
+
+import (
+	"strconv"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/phone"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+)
+
+// The origin of what a dialer says.
+const dialer = "dialer"
+
+// maxLinks bounds the CRM records of one person: more are a shared number or
+// address, not a person.
+const maxLinks = 50
+
+// edit is one unit of work on a person: what it was, what becomes of it.
+type edit struct {
+	p       *person
+	fresh   bool // made just now
+	changed bool // to be published
+	dirty   bool // to be stored
+	origin  string
+	at      int64
+}
+
+func (w *world) load(id string) (*person, bool, error) { return get(w, persons, kindPerson, id) }
+
+func (w *world) newPerson() (*person, error) {
+	n, err := w.tx.NextSequence("person")
+	if err != nil {
+		return nil, err
+	}
+	return &person{ID: "p" + strconv.FormatUint(n, 10), Status: "active"}, nil
+}
+
+// record applies a CRM record that was read.
+func (w *world) record(p *profile.Profile, c *schemas.CRMChange) error {
+	r := c.Record
+	if r.MovedTo != nil {
+		// A merge: the old id is an alias of the survivor's from now on (B7).
+		if pid, ok, err := w.text(kindLink, linkID(c.Provider, c.Object, c.ID)); err != nil {
+			return err
+		} else if ok {
+			w.setText(kindLink, linkID(c.Provider, c.Object, *r.MovedTo), pid)
+		}
+		c.ID = *r.MovedTo
+	}
+	if r.Deleted {
+		return w.deleted(p, c.Object, c.ID)
+	}
+	return w.merge(p, c.Object, c.ID, r.ModifiedAt, r.Fields, r.Cause == "page")
+}
+
+// deleted stops dialling and keeps the history (B8).
+func (w *world) deleted(p *profile.Profile, object, id string) error {
+	pid, ok, err := w.text(kindLink, linkID(p.Provider, object, id))
+	if err != nil || !ok {
+		return err
+	}
+	ps, ok, err := w.load(pid)
+	if err != nil || !ok {
+		return err
+	}
+	l := ps.link(p.Provider, object, id)
+	if l == nil || l.Deleted {
+		return nil
+	}
+	l.Deleted = true
+	alive := false
+	for i := range ps.Links {
+		alive = alive || !ps.Links[i].Deleted
+	}
+	if !alive {
+		ps.Status = "crm_deleted"
+	}
+	return w.store(&edit{p: ps, changed: true, dirty: true, origin: p.Provider, at: w.tx.Now})
+}
+
+// merge applies what a CRM says of one of its records.
+func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []schemas.Field, snapshot bool) error {
+	o, ok := p.ObjectByName(object)
+	if !ok || id == "" {
+		return nil // an object that nobody mapped
+	}
+	e, l, err := w.owner(p, o, id, fields)
+	if err != nil {
+		return err
+	}
+	e.origin, e.at = p.Provider, at
+	if l.Deleted {
+		l.Deleted, e.p.Status, e.changed = false, "active", true
+	}
+	if o.AccountField != "" {
+		if v, ok := find(fields, o.AccountField); ok && !blank(v) && l.Account != *v {
+			l.Account, e.dirty = *v, true
+		}
+	}
+	for i := range o.Mappings {
+		m := &o.Mappings[i]
+		v, present := find(fields, m.CRM)
+		if !present {
+			continue
+		}
+		old, known := find(l.Known, m.CRM)
+		if known && w.alike(m, old, v) {
+			continue // what is known already: an echo, or nothing new (P7)
+		}
+		l.Known = set(l.Known, m.CRM, v)
+		e.dirty = true
+		if m.Direction == profile.Outbound {
+			continue
+		}
+		if m.Role == profile.DoNotCall {
+			if truth(v) && !e.p.DNC {
+				e.p.DNC, e.p.DNCAt, e.changed = true, at, true
+				w.fieldChange(e, m.Dialer, nil, v, "do_not_call of either side")
+			}
+			continue
+		}
+		nv, err := w.inward(p.Provider, m, v)
+		if err != nil {
+			return err
+		}
+		if nv == nil && m.Role == profile.Owner && !blank(v) {
+			l.Known = unset(l.Known, m.CRM) // looked at again once the owner is known
+			continue
+		}
+		if err := w.take(e, m, nv); err != nil {
+			return err
+		}
+	}
+	_ = snapshot
+	return w.store(e)
+}
+
+// take lets the newer value win; a tie is the CRM's.
+func (w *world) take(e *edit, m *profile.Mapping, v *string) error {
+	cur, ok := e.p.field(m.Dialer)
+	if ok {
+		if w.alike(m, cur.Value, v) {
+			return nil
+		}
+		if cur.At > e.at || cur.At == e.at && e.origin == dialer {
+			return nil // ours is newer: store writes it back
+		}
+	} else if v == nil {
+		return nil
+	}
+	var old *string
+	if ok {
+		old = cur.Value
+	}
+	e.p.set(fieldValue{Name: m.Dialer, Value: v, At: e.at, From: e.origin, Ref: w.ref})
+	e.changed, e.dirty = true, true
+	w.fieldChange(e, m.Dialer, old, v, "last_write_wins")
+	return nil
+}
+
+func (w *world) fieldChange(e *edit, name string, old, v *string, cause string) {
+	if e.fresh {
+		return // a person that is new has no history: sync.contacts shows it whole
+	}
+	w.tx.Emit(schemas.TopicSyncChanges, w.t.Name()+"/"+e.p.ID, &schemas.FieldChange{Tenant: w.t.Name(), PersonID: e.p.ID, Field: name, Old: old, New: v,
+		Cause: cause, Provenance: &schemas.Provenance{Origin: e.origin, EventTime: e.at, SourceRef: w.ref}})
+}
+
+// owner finds the person of a CRM record, or makes one: by id, by unique e-mail, by
+// phone where the name agrees (B1, B2).
+func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields []schemas.Field) (*edit, *link, error) {
+	lid := linkID(p.Provider, o.Name, id)
+	pid, ok, err := w.text(kindLink, lid)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ok {
+		ps, found, err := w.load(pid)
+		if err != nil {
+			return nil, nil, err
+		}
+		if found {
+			if l := ps.link(p.Provider, o.Name, id); l != nil {
+				return &edit{p: ps}, l, nil
+			}
+			ps.Links = append(ps.Links, link{Provider: p.Provider, Object: o.Name, ID: id})
+			return &edit{p: ps, dirty: true, changed: true}, &ps.Links[len(ps.Links)-1], nil
+		}
+	}
+	looks := person{}
+	for i := range o.Mappings {
+		if v, ok := find(fields, o.Mappings[i].CRM); ok {
+			nv, err := w.inward(p.Provider, &o.Mappings[i], v)
+			if err != nil {
+				return nil, nil, err
+			}
+			looks.set(fieldValue{Name: o.Mappings[i].Dialer, Value: nv})
+		}
+	}
+	ps, err := w.identify(o.Mappings, &looks)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &edit{p: ps, dirty: true, changed: true}
+	if ps == nil {
+		if e.p, err = w.newPerson(); err != nil {
+			return nil, nil, err
+		}
+		e.fresh = true
+	}
+	e.p.Links = append(e.p.Links, link{Provider: p.Provider, Object: o.Name, ID: id})
+	w.setText(kindLink, lid, e.p.ID)
+	return e, &e.p.Links[len(e.p.Links)-1], nil
+}
+
+// identify returns the one person that looks like this, nil if there is none.
+func (w *world) identify(ms []profile.Mapping, looks *person) (*person, error) {
+	for i := range ms {
+		if v := looks.value(ms[i].Dialer); ms[i].Role == profile.Email && !blank(v) {
+			ids, err := w.members(kindEmail, *v, 2)
+			if err != nil {
+				return nil, err
+			}
+			if len(ids) == 1 {
+				return w.open(ids[0])
+			}
+		}
+	}
+	for i := range ms {
+		v := looks.value(ms[i].Dialer)
+		if ms[i].Role != profile.Phone || blank(v) {
+			continue
+		}
+		ids, err := w.members(kindPhone, *v, 10)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			ps, err := w.open(id)
+			if err != nil {
+				return nil, err
+			}
+			if ps != nil && sameName(ps, looks) {
+				return ps, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (w *world) open(id string) (*person, error) {
+	ps, ok, err := w.load(id)
+	if err != nil || !ok || len(ps.Links) >= maxLinks {
+		return nil, err
+	}
+	return ps, nil
+}
+
+func sameName(a, b *person) bool {
+	for _, f := range []string{"first_name", "last_name"} {
+		x, y := a.value(f), b.value(f)
+		if blank(x) || blank(y) || normalEmail(*x) != normalEmail(*y) {
+			return false
+		}
+	}
+	return true
+}
+
+// contact applies a change of a contact in the dialer.
+func (w *world) contact(c *schemas.ContactChange) error {
+	if c.ContactID == "" {
+		return pipeline.Rejectf(schemas.ReasonInvalid, "a contact without contact_id")
+	}
+	e := &edit{origin: dialer, at: min(c.ModifiedAt, w.tx.Now)}
+	pid, ok, err := w.text(kindContact, c.ContactID)
+	if err != nil {
+		return err
+	}
+	if !ok && c.CRMLink != nil {
+		if p, known := w.profile(c.CRMLink.Provider); known && p.NormalizeID != nil {
+			c.CRMLink.ID = p.NormalizeID(c.CRMLink.ID)
+		}
+		if pid, ok, err = w.text(kindLink, linkID(c.CRMLink.Provider, c.CRMLink.Object, c.CRMLink.ID)); err != nil {
+			return err
+		}
+	}
+	if ok {
+		if e.p, _, err = w.load(pid); err != nil {
+			return err
+		}
+	}
+	if e.p == nil {
+		looks := person{}
+		for _, f := range c.Fields {
+			if f.Value != nil {
+				v := w.dialerValue(f.Name, *f.Value)
+				looks.set(fieldValue{Name: f.Name, Value: &v})
+			}
+		}
+		if e.p, err = w.identify(dialerFields, &looks); err != nil {
+			return err
+		}
+	}
+	if e.p == nil {
+		if e.p, err = w.newPerson(); err != nil {
+			return err
+		}
+		e.fresh = true
+	}
+	if e.p.ContactID == nil || *e.p.ContactID != c.ContactID {
+		e.p.ContactID, e.changed, e.dirty = &c.ContactID, true, true
+		w.setText(kindContact, c.ContactID, e.p.ID)
+		w.wake("c:" + c.ContactID)
+	}
+	for _, f := range c.Fields {
+		m := fieldOf(f.Name)
+		if m.Role == profile.DoNotCall {
+			if truth(f.Value) && !e.p.DNC {
+				e.p.DNC, e.p.DNCAt, e.changed, e.dirty = true, e.at, true, true
+				w.fieldChange(e, f.Name, nil, f.Value, "do_not_call of either side")
+			}
+			continue
+		}
+		v := f.Value
+		if v != nil {
+			n := w.dialerValue(f.Name, *v)
+			v = &n
+		}
+		if err := w.take(e, m, v); err != nil {
+			return err
+		}
+	}
+	return w.store(e)
+}
+
+// dialerFields are the fields of a contact that mean something to identity.
+var dialerFields = []profile.Mapping{
+	{Dialer: "email", Role: profile.Email}, {Dialer: "phone", Role: profile.Phone}, {Dialer: "mobile_phone", Role: profile.Phone},
+	{Dialer: "do_not_call", Role: profile.DoNotCall},
+}
+
+func fieldOf(name string) *profile.Mapping {
+	for i := range dialerFields {
+		if dialerFields[i].Dialer == name {
+			return &dialerFields[i]
+		}
+	}
+	return &profile.Mapping{Dialer: name}
+}
+
+func (w *world) dialerValue(name, v string) string {
+	switch fieldOf(name).Role {
+	case profile.Email:
+		return normalEmail(v)
+	case profile.Phone:
+		if n := phone.E164(v, w.cfg.Country); n != "" {
+			return n
+		}
+	}
+	return v
+}
+
+// event acts on what a dialer says beside calls and contacts.
+func (w *world) event(ev *schemas.DialerEvent) error {
+	switch ev.Type {
+	case "dnc_changed":
+		return w.dnc(ev)
+	}
+	return pipeline.Rejectf(schemas.ReasonUnsupported, "events of type %q are not acted on by this version", ev.Type)
+}
+
+// dnc is the explicit act that alone may clear do-not-call (B23).
+func (w *world) dnc(ev *schemas.DialerEvent) error {
+	if ev.ContactID == nil {
+		return pipeline.Rejectf(schemas.ReasonInvalid, "dnc_changed without contact_id")
+	}
+	v, ok := find(ev.Fields, "do_not_call")
+	if !ok || v == nil {
+		return pipeline.Rejectf(schemas.ReasonInvalid, "dnc_changed without the field do_not_call")
+	}
+	pid, ok, err := w.text(kindContact, *ev.ContactID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return w.contact(&schemas.ContactChange{ContactID: *ev.ContactID, ModifiedAt: ev.At, Fields: ev.Fields})
+	}
+	ps, ok, err := w.load(pid)
+	if err != nil || !ok || ev.At < ps.DNCAt || ps.DNC == truth(v) {
+		return err
+	}
+	e := &edit{p: ps, changed: true, dirty: true, origin: dialer, at: ev.At}
+	old := strconv.FormatBool(ps.DNC)
+	ps.DNC, ps.DNCAt = truth(v), ev.At
+	w.fieldChange(e, "do_not_call", &old, v, "explicit act")
+	return w.store(e)
+}

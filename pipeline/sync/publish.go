@@ -1,0 +1,160 @@
+package sync
+
+import (
+	"strconv"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/phone"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+)
+
+// store ends a unit of work on a person: indexes, publication, and what the CRMs
+// lack.
+func (w *world) store(e *edit) error {
+	if !e.changed && !e.dirty {
+		return nil
+	}
+	if e.changed {
+		if err := w.index(e.p); err != nil {
+			return err
+		}
+		w.publish(e)
+		w.outbound(e.p)
+	} else {
+		// A CRM told a value that lost against a newer one of ours: it is told again.
+		w.outbound(e.p)
+	}
+	put(w, persons, kindPerson, e.p.ID, e.p)
+	return nil
+}
+
+// index keeps one entry per e-mail and number of a person, and wakes the calls that
+// wait for a number. Entries of former values stay: a person is found by them, too.
+func (w *world) index(p *person) error {
+	for i := range p.Fields {
+		v := p.Fields[i].Value
+		if blank(v) {
+			continue
+		}
+		switch fieldOf(p.Fields[i].Name).Role {
+		case profile.Email:
+			if _, err := w.mark(kindEmail, *v+"\x00"+p.ID); err != nil {
+				return err
+			}
+		case profile.Phone:
+			n := phone.E164(*v, w.cfg.Country)
+			if n == "" {
+				continue
+			}
+			had, err := w.mark(kindPhone, n+"\x00"+p.ID)
+			if err != nil {
+				return err
+			}
+			if !had {
+				w.wake("n:" + n)
+			}
+		}
+	}
+	return nil
+}
+
+func (w *world) publish(e *edit) {
+	p := e.p
+	c := &schemas.SyncContact{Tenant: w.t.Name(), PersonID: p.ID, DoNotCall: p.DNC, ContactID: p.ContactID, Status: p.Status,
+		Fields: make([]schemas.Field, 0, len(p.Fields)), Links: make([]schemas.Link, 0, len(p.Links)),
+		Provenance: &schemas.Provenance{Origin: e.origin, EventTime: e.at, SourceRef: w.ref}}
+	for i := range p.Fields {
+		c.Fields = append(c.Fields, schemas.Field{Name: p.Fields[i].Name, Value: p.Fields[i].Value})
+	}
+	for i := range p.Links {
+		if l := &p.Links[i]; !l.Deleted {
+			c.Links = append(c.Links, schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID})
+		}
+	}
+	w.tx.Emit(schemas.TopicSyncContacts, w.t.Name()+"/"+p.ID, c)
+}
+
+// outbound writes to each CRM record what it lacks.
+func (w *world) outbound(p *person) {
+	for i := range p.Links {
+		l := &p.Links[i]
+		pr, ok := w.profile(l.Provider)
+		if !ok || l.Deleted || !w.configured(l.Provider) {
+			continue
+		}
+		o, ok := pr.ObjectByName(l.Object)
+		if !ok {
+			continue
+		}
+		var fields []schemas.Field
+		priority := pipeline.PriorityField
+		for j := range o.Mappings {
+			m := &o.Mappings[j]
+			if m.Direction == profile.Inbound {
+				continue
+			}
+			v, has := w.outward(p, m)
+			if !has {
+				continue
+			}
+			known, told := find(l.Known, m.CRM)
+			if wanted, pending := find(l.Wanted, m.CRM); pending {
+				if w.alike(m, wanted, v) {
+					continue // on its way
+				}
+			} else if told && w.alike(m, known, v) || !told && m.Direction == profile.Bidirectional && m.Role != profile.DoNotCall && blank(v) {
+				continue
+			}
+			fields = set(fields, m.CRM, v)
+			l.Wanted = set(l.Wanted, m.CRM, v)
+			if m.Role == profile.DoNotCall {
+				priority = pipeline.PriorityDoNotCall
+			}
+		}
+		if len(fields) == 0 {
+			continue
+		}
+		l.Revision++
+		w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Object: l.Object, Key: personKey(p.ID, l.Object, l.ID), ID: l.ID,
+			Fields: fields, Priority: priority, Revision: l.Revision})
+	}
+}
+
+func personKey(person, object, id string) string { return "person:" + person + ":" + object + ":" + id }
+
+// outward is a field's value in the form of the CRM; has is false where we have
+// nothing to say. A blank is not written: it clears only where a tenant maps it so
+// (B24).
+func (w *world) outward(p *person, m *profile.Mapping) (v *string, has bool) {
+	if m.Role == profile.DoNotCall {
+		if !p.DNC && p.DNCAt == 0 {
+			return nil, false
+		}
+		s := strconv.FormatBool(p.DNC)
+		return &s, true
+	}
+	f, ok := p.field(m.Dialer)
+	if !ok || blank(f.Value) {
+		return nil, false
+	}
+	return cut(m, f.Value), true
+}
+
+func (w *world) configured(provider string) bool {
+	for _, a := range w.cfg.Accounts {
+		if a.Provider == provider {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) account(provider string) *schemas.Account {
+	for i := range w.cfg.Accounts {
+		if w.cfg.Accounts[i].Provider == provider {
+			return &w.cfg.Accounts[i]
+		}
+	}
+	return nil
+}

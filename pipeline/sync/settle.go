@@ -1,0 +1,134 @@
+package sync
+
+import (
+	"strings"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/schemas"
+)
+
+func readOf(l *schemas.Link) pipeline.Read {
+	return pipeline.Read{Provider: l.Provider, Object: l.Object, ID: l.ID}
+}
+
+// learn takes ids from any result, late ones too.
+func (w *world) learn(r *schemas.AttemptResult) error {
+	for i := range r.Items {
+		it := &r.Items[i]
+		id, isCall := strings.CutPrefix(it.Key, "call:")
+		if !isCall || it.ID == "" || it.Outcome != schemas.Sent {
+			continue
+		}
+		c, ok, err := get(w, calls, kindCall, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if a := c.activity(r.Provider); a != nil && a.ID == "" {
+			a.ID = it.ID
+			if it.URL != "" {
+				a.URL = it.URL
+			}
+			put(w, calls, kindCall, id, c)
+		}
+	}
+	return nil
+}
+
+// Settle takes over what deliver brought to an end.
+func (s *Sync) Settle(tx *pipeline.Tx, tenant string, settled []pipeline.Settlement) error {
+	if len(settled) == 0 {
+		return nil
+	}
+	w := &world{s: s, tx: tx, t: tx.Tenant(tenant), ref: "result"}
+	cfg, ok, err := get(w, configs, kindConfig, "")
+	if err != nil {
+		return err
+	}
+	if !ok {
+		cfg = &schemas.TenantConfig{Tenant: tenant}
+	}
+	w.cfg = cfg
+	for i := range settled {
+		if err := w.settle(&settled[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) settle(st *pipeline.Settlement) error {
+	switch {
+	case strings.HasPrefix(st.Key, "call:"):
+		return w.settleCall(st, strings.TrimPrefix(st.Key, "call:"))
+	case strings.HasPrefix(st.Key, "person:"):
+		return w.settlePerson(st)
+	case st.Status == schemas.StatusCRMDeleted && st.ID != "": // a read that found nothing
+		if p, ok := w.profile(st.Provider); ok {
+			return w.deleted(p, st.Object, st.ID)
+		}
+	}
+	return nil
+}
+
+func (w *world) settleCall(st *pipeline.Settlement, id string) error {
+	c, ok, err := get(w, calls, kindCall, id)
+	if err != nil || !ok {
+		return err
+	}
+	a := c.activity(st.Provider)
+	if a == nil {
+		return nil
+	}
+	if st.ID != "" {
+		a.ID = st.ID
+	}
+	if st.URL != "" {
+		a.URL = st.URL
+	}
+	if st.Revision >= a.Revision { // nothing newer waits
+		a.Status, a.Reason, a.At = st.Status, st.Message, w.tx.Now
+		if st.Status == schemas.StatusSynced {
+			a.Reason = ""
+		}
+		w.publishRecord(c, a)
+	}
+	c.overall()
+	put(w, calls, kindCall, id, c)
+	w.publishCall(c)
+	return nil
+}
+
+// settlePerson remembers what the CRM holds now.
+func (w *world) settlePerson(st *pipeline.Settlement) error {
+	parts := strings.SplitN(st.Key, ":", 4)
+	if len(parts) != 4 {
+		return nil
+	}
+	p, ok, err := w.load(parts[1])
+	if err != nil || !ok {
+		return err
+	}
+	l := p.link(st.Provider, parts[2], parts[3])
+	if l == nil {
+		return nil
+	}
+	if st.Status == schemas.StatusCRMDeleted {
+		if pr, ok := w.profile(st.Provider); ok {
+			return w.deleted(pr, l.Object, l.ID)
+		}
+		return nil
+	}
+	for _, f := range st.Fields {
+		if st.Status == schemas.StatusSynced {
+			l.Known = set(l.Known, f.Name, f.Value)
+		}
+		if wanted, pending := find(l.Wanted, f.Name); pending && (wanted == nil) == (f.Value == nil) && (wanted == nil || *wanted == *f.Value) && st.Status == schemas.StatusSynced {
+			l.Wanted = unset(l.Wanted, f.Name)
+		}
+	}
+	put(w, persons, kindPerson, p.ID, p)
+	return nil
+}

@@ -1,0 +1,330 @@
+package sync
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+	"github.com/crmstream/crmstream/state"
+)
+
+// Sync is the function. It holds profiles only.
+type Sync struct {
+	profiles map[string]*profile.Profile
+	order    []string // of the profiles, as given
+}
+
+// New returns a Sync for CRMs with these profiles.
+func New(profiles []*profile.Profile) *Sync {
+	s := &Sync{profiles: make(map[string]*profile.Profile, len(profiles))}
+	for _, p := range profiles {
+		s.profiles[p.Provider] = p
+		s.order = append(s.order, p.Provider)
+	}
+	return s
+}
+
+// Step applies one record and returns what should be written.
+func (s *Sync) Step(tx *pipeline.Tx, in *pipeline.Record) (pipeline.Intents, error) {
+	w := &world{s: s, tx: tx, t: tx.Tenant(in.Tenant), ref: ref(in)}
+	if c, ok := in.Decoded.(*schemas.TenantConfig); ok {
+		err := w.configure(c)
+		return w.want, err
+	}
+	cfg, ok, err := get(w, configs, kindConfig, "")
+	if err != nil {
+		return w.want, err
+	}
+	waiting, err := w.anyUnknown()
+	if err != nil {
+		return w.want, err
+	}
+	if !ok || cfg.Removed || waiting {
+		err := w.hold(in)
+		return w.want, err
+	}
+	w.cfg = cfg
+	err = w.apply(in.Decoded)
+	return w.want, err
+}
+
+func ref(in *pipeline.Record) string {
+	return in.Topic + "-" + strconv.Itoa(int(in.Partition)) + "@" + strconv.FormatInt(in.Offset, 10)
+}
+
+func (w *world) apply(v any) error {
+	switch v := v.(type) {
+	case *schemas.CallEvent:
+		return w.call(v)
+	case *schemas.ContactChange:
+		return w.contact(v)
+	case *schemas.DialerEvent:
+		return w.event(v)
+	case *schemas.CRMChange:
+		return w.change(v)
+	case *schemas.AttemptResult:
+		return w.learn(v)
+	case *schemas.ControlAction:
+		return pipeline.Rejectf(schemas.ReasonUnsupported, "the action %q is not known to this version", v.Kind)
+	}
+	return pipeline.Rejectf(schemas.ReasonUnsupported, "a %T is nothing that this version acts on", v)
+}
+
+// configure takes a tenant's configuration over; the highest version counts.
+func (w *world) configure(c *schemas.TenantConfig) error {
+	if c.Tenant != w.t.Name() {
+		return pipeline.Rejectf(schemas.ReasonInvalid, "the record's key names another tenant than its value")
+	}
+	old, ok, err := get(w, configs, kindConfig, "")
+	if err != nil {
+		return err
+	}
+	if ok && old.Version >= c.Version {
+		return nil // a repeat
+	}
+	put(w, configs, kindConfig, "", c)
+	w.tx.Store.Put(state.System(w.tx.Partition, sysTenant, c.Tenant), []byte{1})
+	w.cfg = c
+	now := make(map[string]bool)
+	for _, a := range c.Accounts {
+		now[a.Provider] = !c.Removed
+	}
+	if ok {
+		for _, a := range old.Accounts {
+			if !now[a.Provider] {
+				w.tx.Do(pipeline.Unwatch{Tenant: c.Tenant, Provider: a.Provider})
+			}
+		}
+	}
+	if c.Removed {
+		gone := *c
+		gone.Accounts = nil
+		w.want.Accounts = &gone
+		return nil
+	}
+	if err := w.watch(); err != nil {
+		return err
+	}
+	w.want.Accounts = c
+	if waits, err := w.anyUnknown(); err != nil || !waits {
+		return err
+	}
+	w.timer(w.tx.Now, timerUnknown, "")
+	return nil
+}
+
+// watch tells the host of every account of the tenant.
+func (w *world) watch() error {
+	for _, a := range w.cfg.Accounts {
+		if _, known := w.profile(a.Provider); !known {
+			continue
+		}
+		pos, ok, err := get(w, streams, kindStream, a.Provider)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			pos = &position{}
+		}
+		w.tx.Do(pipeline.Watch{Tenant: w.t.Name(), Account: a, ConfigVersion: w.cfg.Version, Epoch: pos.Epoch, Cursor: pos.Cursor})
+	}
+	return nil
+}
+
+// Resume tells the host of every account of a partition and returns its tenants.
+func (s *Sync) Resume(tx *pipeline.Tx) ([]string, error) {
+	var tenants []string
+	err := tx.Store.Scan(state.System(tx.Partition, sysTenant, ""), state.Key{}, func(k state.Key, _ []byte) (bool, error) {
+		tenants = append(tenants, k.ID())
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tenants {
+		w := &world{s: s, tx: tx, t: tx.Tenant(t), ref: "resume"}
+		cfg, ok, err := get(w, configs, kindConfig, "")
+		if err != nil {
+			return nil, err
+		}
+		if !ok || cfg.Removed {
+			continue
+		}
+		w.cfg = cfg
+		if err := w.watch(); err != nil {
+			return nil, err
+		}
+	}
+	return tenants, nil
+}
+
+// change applies what was seen in a CRM.
+func (w *world) change(c *schemas.CRMChange) error {
+	p, ok := w.profile(c.Provider)
+	if !ok {
+		return pipeline.Rejectf(schemas.ReasonUnsupported, "no connector for %q", c.Provider)
+	}
+	if p.NormalizeID != nil && c.ID != "" {
+		c.ID = p.NormalizeID(c.ID)
+	}
+	n := 0
+	for _, set := range []bool{c.Record != nil, c.Stream != nil, c.Hint != nil, c.PageEnd != nil, c.Reference != nil} {
+		if set {
+			n++
+		}
+	}
+	switch {
+	case n != 1:
+		return pipeline.Rejectf(schemas.ReasonInvalid, "a change must have exactly one body, it has %d", n)
+	case c.Record != nil:
+		return w.record(p, c)
+	case c.Stream != nil:
+		return w.stream(p, c)
+	case c.Hint != nil:
+		w.want.Reads = append(w.want.Reads, pipeline.Read{Provider: c.Provider, Object: c.Object, ID: c.ID})
+		return nil
+	case c.Reference != nil:
+		return w.reference(c)
+	}
+	return nil // a page marker moves deliver's cursor alone
+}
+
+// stream moves the stream's cursor and applies the event, each for itself: an event
+// that cannot be applied must not stop the stream (P3, P5).
+func (w *world) stream(p *profile.Profile, c *schemas.CRMChange) error {
+	e := c.Stream
+	pos, ok, err := get(w, streams, kindStream, c.Provider)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		pos = &position{}
+	}
+	if e.Reset {
+		if e.Epoch != pos.Epoch+1 {
+			return nil // known
+		}
+		put(w, streams, kindStream, c.Provider, &position{e.Epoch, e.To})
+		w.want.Restart = append(w.want.Restart, c.Provider)
+		return nil
+	}
+	if e.Epoch != pos.Epoch || e.From != pos.Cursor {
+		return nil // a duplicate
+	}
+	put(w, streams, kindStream, c.Provider, &position{e.Epoch, e.To})
+	mark, want := w.tx.Mark(), w.want
+	if err := w.guarded(func() error { return w.pushed(p, c) }); err != nil {
+		reject, ok := err.(*pipeline.Reject)
+		if !ok {
+			return err
+		}
+		w.tx.Rollback(mark)
+		w.want = want
+		w.dead(reject, c.Provider+"/"+c.Object+"/"+e.To)
+	}
+	return nil
+}
+
+func (w *world) guarded(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = pipeline.Rejectf(schemas.ReasonPanic, "%v", p)
+		}
+	}()
+	return fn()
+}
+
+func (w *world) dead(r *pipeline.Reject, key string) {
+	d := &schemas.DeadLetter{Tenant: w.t.Name(), Reason: r.Reason, Message: r.Detail, RecordKey: key, Topic: schemas.TopicCRMChanges, Partition: w.tx.Partition, At: w.tx.Now}
+	w.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
+}
+
+func (w *world) pushed(p *profile.Profile, c *schemas.CRMChange) error {
+	for _, id := range c.Stream.RecordIDs {
+		if p.NormalizeID != nil {
+			id = p.NormalizeID(id)
+		}
+		var err error
+		switch c.Stream.ChangeType {
+		case "CREATE", "UPDATE":
+			err = w.merge(p, c.Object, id, c.Stream.ModifiedAt, c.Stream.Fields, false)
+		case "DELETE", "GAP_DELETE":
+			err = w.deleted(p, c.Object, id)
+		default: // UNDELETE and gaps say that something is so, not what
+			w.want.Reads = append(w.want.Reads, pipeline.Read{Provider: c.Provider, Object: c.Object, ID: id})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reference keeps owners both ways.
+func (w *world) reference(c *schemas.CRMChange) error {
+	if c.Reference.Kind != "owner" {
+		return nil
+	}
+	var email string
+	active := !c.Reference.Deleted
+	for _, f := range c.Reference.Fields {
+		switch {
+		case f.Value == nil:
+		case f.Name == "email":
+			email = normalEmail(*f.Value)
+		case f.Name == "active":
+			active = active && *f.Value == "true"
+		}
+	}
+	if email == "" || c.ID == "" {
+		return nil
+	}
+	w.setText(kindOwnerID, c.Provider+"\x00"+c.ID, email)
+	key := c.Provider + "\x00" + email
+	owner, ok, err := w.text(kindOwner, key)
+	switch {
+	case err != nil:
+		return err
+	case active && (!ok || owner != c.ID):
+		w.setText(kindOwner, key, c.ID)
+	case !active && ok && owner == c.ID:
+		w.tx.Store.Delete(w.t.Key(kindOwner, key))
+	}
+	return nil
+}
+
+// Tick fires a timer of sync; ok is false for one that is not its own.
+func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer) (want pipeline.Intents, ok bool, err error) {
+	w := &world{s: s, tx: tx, t: tx.Tenant(tm.Tenant), ref: "timer"}
+	switch tm.Kind {
+	case timerRelease, timerGiveUp, timerForget, timerUnknown:
+	default:
+		return w.want, false, nil
+	}
+	cfg, configured, err := get(w, configs, kindConfig, "")
+	if err != nil {
+		return w.want, true, err
+	}
+	w.cfg = cfg
+	if tm.Kind == timerUnknown {
+		err := w.unknownTick(configured && !cfg.Removed)
+		return w.want, true, err
+	}
+	if !configured {
+		return w.want, true, nil
+	}
+	switch tm.Kind {
+	case timerRelease:
+		err = w.release(tm.ID)
+	case timerGiveUp:
+		err = w.giveUp(tm.ID)
+	case timerForget:
+		err = w.forget(tm.ID)
+	}
+	if err != nil {
+		err = fmt.Errorf("timer %c %q: %w", tm.Kind, tm.ID, err)
+	}
+	return w.want, true, err
+}
