@@ -155,6 +155,9 @@ func (a *attempt) readPage(ctx context.Context) {
 		serverNow = a.now()
 	}
 	next := cur.after(len(got.Records), stamp, id, last, serverNow)
+	for i := range a.res.Items {
+		a.res.Items[i].Outcome = schemas.Sent
+	}
 	a.page = &connectors.Page{Next: next.String(), Last: last}
 }
 

@@ -18,18 +18,24 @@ const (
 	indexLag    = 30_000 // of a CRM's search
 	parkProbe   = 60_000
 	breakerHold = 60_000
+	abortedHold = 1_000 // before what never left goes again
 	maxTries    = 5
+	maxOpen     = 256 // attempts of a partition: what the host has room for
 	breakerAt   = 5
 )
 
 // Deliver is the function. It holds profiles only.
-type Deliver struct{ profiles map[string]*profile.Profile }
+type Deliver struct {
+	profiles map[string]*profile.Profile
+	order    []string // of the profiles, as given: no map decides an order (P9)
+}
 
 // New returns a Deliver for CRMs with these profiles.
 func New(profiles []*profile.Profile) *Deliver {
 	d := &Deliver{profiles: make(map[string]*profile.Profile, len(profiles))}
 	for _, p := range profiles {
 		d.profiles[p.Provider] = p
+		d.order = append(d.order, p.Provider)
 	}
 	return d
 }
@@ -114,7 +120,7 @@ func (b *box) configure(c *schemas.TenantConfig) error {
 		}
 		b.timer(b.tx.Now, timerDispatch, ca.Provider)
 	}
-	for provider := range b.d.profiles {
+	for _, provider := range b.d.order {
 		a, ok, err := b.account(provider)
 		if err != nil {
 			return err
@@ -138,6 +144,10 @@ func (b *box) write(w *pipeline.Write) error {
 	}
 	if w.ID != "" {
 		e.ID = w.ID
+	}
+	if e.MayArrive > b.tx.Now { // what goes now is other content than what may still be on its way (P6)
+		e.FreeAt = max(e.FreeAt, e.MayArrive)
+		b.unqueue(e)
 	}
 	e.Object, e.IdentityField, e.Identity = w.Object, w.IdentityField, w.Identity
 	e.Fields = overlay(e.Fields, w.Fields)
@@ -172,12 +182,15 @@ func (b *box) wait(e *entry, priority int32) error {
 			return err
 		}
 	}
-	if e.Seq != 0 && priority < e.Priority { // it jumps the queue
-		b.tx.Store.Delete(b.t.Key(kindQueue, queueID(e.Provider, e.Priority, e.Seq)))
-		e.Seq = 0
+	if priority < e.Priority { // it jumps the queue
+		b.unqueue(e)
 	}
 	e.Priority = min(e.Priority, priority)
-	if e.Attempt == "" && e.Seq == 0 && e.FreeAt <= b.tx.Now {
+	switch {
+	case e.Attempt != "":
+	case e.FreeAt > b.tx.Now:
+		b.timer(e.FreeAt, timerRetry, entryID(e.Provider, e.Key))
+	case e.Seq == 0:
 		return b.queue(e)
 	}
 	b.save(e)
@@ -195,6 +208,13 @@ func (b *box) count(provider string, n int64) error {
 	a.Waiting += n
 	b.saveAccount(a)
 	return nil
+}
+
+func (b *box) unqueue(e *entry) {
+	if e.Seq != 0 {
+		b.tx.Store.Delete(b.t.Key(kindQueue, queueID(e.Provider, e.Priority, e.Seq)))
+		e.Seq = 0
+	}
 }
 
 func (b *box) queue(e *entry) error {

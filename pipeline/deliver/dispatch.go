@@ -14,19 +14,43 @@ import (
 // queue grows, and the next batch is fuller.
 func (b *box) dispatch(provider string) error {
 	a, ok, err := b.account(provider)
-	if err != nil || !ok || a.Gone {
+	if err != nil || !ok {
 		return err
 	}
-	p := b.d.profiles[provider]
+	if err := b.fill(a); err != nil {
+		return err
+	}
+	b.saveAccount(a)
+	return b.passOn()
+}
+
+// fill starts attempts of one account while it may have more.
+func (b *box) fill(a *account) error {
+	p, known := b.d.profiles[a.Provider]
+	if a.Gone || !known {
+		b.leaveLine(a)
+		return nil
+	}
+	provider := a.Provider
 	inFlight := int32(p.Limits.InFlight)
 	switch {
 	case a.Parked != "" && !a.Probing:
+		b.leaveLine(a)
 		return nil
 	case a.PausedUntil > b.tx.Now:
+		b.leaveLine(a)
 		b.timer(a.PausedUntil, timerDispatch, provider)
 		return nil
 	case a.Parked != "" || a.Failures >= breakerAt:
 		inFlight = 1 // half-open: one request tells
+	}
+	if a.Open >= inFlight {
+		b.leaveLine(a)
+		return nil
+	}
+	may, err := b.mayTake(a)
+	if err != nil || !may {
+		return err
 	}
 	for a.Open < inFlight {
 		batch, err := b.pick(p)
@@ -36,12 +60,18 @@ func (b *box) dispatch(provider string) error {
 		if len(batch) == 0 {
 			break
 		}
+		open, err := b.open()
+		if err != nil {
+			return err
+		}
+		if open >= maxOpen {
+			return b.standInLine(a)
+		}
 		if err := b.attempt(p, a, batch); err != nil {
 			return err
 		}
 		a.Probing = false
 	}
-	b.saveAccount(a)
 	return nil
 }
 
@@ -159,7 +189,8 @@ func (b *box) attempt(p *profile.Profile, a *account, batch []*entry) error {
 		name := strings.TrimPrefix(f.Key, pagePrefix)
 		src, ok := p.SourceByName(name)
 		if !ok { // a source of an earlier version
-			return b.forget(f)
+			b.forget(a, f)
+			return nil
 		}
 		c, _, err := get(b, cursors, kindCursor, p.Provider+"\x00"+name)
 		if err != nil {
@@ -182,21 +213,20 @@ func (b *box) attempt(p *profile.Profile, a *account, batch []*entry) error {
 		at.Items = append(at.Items, it)
 		b.save(e)
 	}
+	if err := b.addOpen(1); err != nil {
+		return err
+	}
 	a.Open++
 	a.Waiting -= int64(len(batch))
 	b.start(at)
 	return nil
 }
 
-func (b *box) forget(e *entry) error {
-	if e.Seq != 0 {
-		b.tx.Store.Delete(b.t.Key(kindQueue, queueID(e.Provider, e.Priority, e.Seq)))
-	}
+// forget drops an entry that is queued.
+func (b *box) forget(a *account, e *entry) {
+	b.unqueue(e)
 	b.tx.Store.Delete(b.t.Key(kindEntry, entryID(e.Provider, e.Key)))
-	if e.Waiting {
-		return b.count(e.Provider, -1)
-	}
-	return nil
+	a.Waiting--
 }
 
 const pagePrefix = "~page:"
@@ -254,12 +284,20 @@ func (b *box) pageEnd(c *schemas.CRMChange) error {
 	}
 	cur.Cursor = m.To
 	cur.Loaded = cur.Loaded || m.Last
+	if cur.PollAt != 0 { // one timer a source, however often it was read meanwhile
+		b.tx.Cancel(pipeline.Timer{Due: cur.PollAt, Tenant: b.t.Name(), Kind: timerPoll, ID: id})
+		cur.PollAt = 0
+	}
+	// A page that moved nothing and is not the last would be asked for again at once,
+	// for ever.
+	idle := m.Last || m.From == m.To
+	if idle && src.Every > 0 {
+		cur.PollAt = b.tx.Now + src.Every.Milliseconds()
+		b.timer(cur.PollAt, timerPoll, id)
+	}
 	put(b, cursors, kindCursor, id, cur)
-	switch {
-	case !m.Last:
+	if !idle {
 		return b.poll(c.Provider, m.Source)
-	case src.Every > 0:
-		b.timer(b.tx.Now+src.Every.Milliseconds(), timerPoll, id)
 	}
 	return nil
 }

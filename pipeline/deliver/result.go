@@ -42,6 +42,9 @@ func (b *box) close(at *schemas.Attempt, r *schemas.AttemptResult) error {
 		a = &account{Provider: at.Provider, Gone: true}
 	}
 	a.Open = max(0, a.Open-1)
+	if err := b.addOpen(-1); err != nil {
+		return err
+	}
 	b.judge(a, r)
 	b.saveAccount(a)
 	for i := range at.Items {
@@ -54,7 +57,7 @@ func (b *box) close(at *schemas.Attempt, r *schemas.AttemptResult) error {
 		}
 	}
 	b.timer(b.tx.Now, timerDispatch, at.Provider)
-	return nil
+	return b.passOn()
 }
 
 // judge draws the account's consequences from the request as a whole.
@@ -67,12 +70,16 @@ func (b *box) judge(a *account, r *schemas.AttemptResult) {
 		a.PausedUntil = max(a.PausedUntil, b.tx.Now+max(r.RetryAfterMs, 1000))
 	case schemas.ErrAuth, schemas.ErrForbidden:
 		a.Parked = r.Error + ": " + r.Message
-		b.timer(b.tx.Now+parkProbe, timerProbe, a.Provider)
 	case schemas.ErrTransient:
 		a.Failures++
 		if a.Failures >= breakerAt {
 			a.PausedUntil = max(a.PausedUntil, b.tx.Now+breakerHold)
 		}
+	case schemas.ErrAborted: // nobody took it: not at once again
+		a.PausedUntil = max(a.PausedUntil, b.tx.Now+abortedHold)
+	}
+	if a.Parked != "" {
+		b.timer(b.tx.Now+parkProbe, timerProbe, a.Provider)
 	}
 	b.health(a)
 }
@@ -112,14 +119,24 @@ func (b *box) item(at *schemas.Attempt, sent *schemas.AttemptItem, r *schemas.It
 	e.Attempt = ""
 	class := r.Error
 	switch {
+	case at.Kind == schemas.KindPage && whole.Error == "":
+		return b.done(at, e, r) // its records and its marker tell all
 	case r.Outcome == schemas.Sent && class == "":
 		return b.done(at, e, r)
+	case r.Outcome == schemas.NotSent && class == "":
+		return b.again(e, b.tx.Now+abortedHold) // the answer does not say why
 	case r.Outcome == schemas.NotSent && class != schemas.ErrPermanent && class != schemas.ErrBatch && class != schemas.ErrDuplicates:
 		return b.again(e, b.tx.Now) // the account's own state says when
 	case r.Outcome == schemas.Unknown:
 		e.Unsure = at.ID
-		if at.Kind == schemas.KindWrite && at.Operation == schemas.OpCreate {
-			e.FreeAt = max(e.FreeAt, at.OverBy+indexLag)
+		if at.Kind == schemas.KindWrite {
+			e.MayArrive = max(e.MayArrive, at.OverBy)
+			switch {
+			case at.Operation == schemas.OpCreate:
+				e.FreeAt = max(e.FreeAt, at.OverBy+indexLag)
+			case e.Waiting:
+				e.FreeAt = max(e.FreeAt, at.OverBy)
+			}
 		}
 		return b.try(at, e, r)
 	}
@@ -186,6 +203,7 @@ func (b *box) done(at *schemas.Attempt, e *entry, r *schemas.ItemResult) error {
 // free lets an entry go on with what waits, or ends it.
 func (b *box) free(e *entry) error {
 	e.Sent, e.SentLinks, e.Tries, e.MaxBatch, e.Unsure = nil, nil, 0, 0, ""
+	e.FreeAt = max(e.FreeAt, e.MayArrive)
 	switch {
 	case e.FreeAt > b.tx.Now:
 		b.save(e)
@@ -242,7 +260,8 @@ func jitter(attempt, key string, n int64) int64 {
 // gone settles a record that the CRM no longer has.
 func (b *box) gone(e *entry, sent *schemas.AttemptItem, r *schemas.ItemResult) error {
 	b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Status: schemas.StatusCRMDeleted,
-		ID: sent.ID, Object: e.Object, Reason: schemas.ReasonDeletedInCRM, Message: r.Message, Revision: e.SentRevision})
+		ID: sent.ID, Object: e.Object, Reason: schemas.ReasonDeletedInCRM, Message: r.Message, Revision: max(e.SentRevision, e.Revision)})
+	e.Fields, e.Associations = nil, nil
 	if e.Waiting {
 		e.Waiting = false
 		if err := b.count(e.Provider, -1); err != nil {

@@ -50,10 +50,11 @@ type entry struct {
 	SentRevision  int64           `avro:"sent_revision"`
 	LinkOnly      bool            `avro:"link_only"` // the waiting write is a follow-up of links
 	Tries         int32           `avro:"tries"`
-	MaxBatch      int32           `avro:"max_batch"` // 0 = the profile's
-	Unsure        string          `avro:"unsure"`    // attempt whose outcome is unknown
-	FreeAt        int64           `avro:"free_at"`   // ms: other content may not leave before
-	Since         int64           `avro:"since"`     // ms, when it began to wait
+	MaxBatch      int32           `avro:"max_batch"`  // 0 = the profile's
+	Unsure        string          `avro:"unsure"`     // attempt whose outcome is unknown
+	FreeAt        int64           `avro:"free_at"`    // ms: other content may not leave before
+	MayArrive     int64           `avro:"may_arrive"` // ms: until then an attempt without answer may still take effect
+	Since         int64           `avro:"since"`      // ms, when it began to wait
 }
 
 // account is the schedule of one CRM account of a tenant.
@@ -72,12 +73,14 @@ type account struct {
 	LastSync      int64  `avro:"last_sync"` // ms
 	State         string `avro:"state"`     // last published
 	Gone          bool   `avro:"gone"`
+	Line          int64  `avro:"line"` // place in the line for the partition's attempts; 0 = in none
 }
 
 // cursor is how far a source has been read.
 type cursor struct {
 	Cursor string `avro:"cursor"`
-	Loaded bool   `avro:"loaded"` // read to its end once
+	Loaded bool   `avro:"loaded"`  // read to its end once
+	PollAt int64  `avro:"poll_at"` // ms, when it is read again; 0 = no timer
 }
 
 var (

@@ -8,6 +8,9 @@ import (
 	"hash"
 	"runtime/debug"
 	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
@@ -31,6 +34,14 @@ type produced struct {
 	headers   []schemas.Header
 }
 
+func (p *produced) record() *kgo.Record {
+	rec := &kgo.Record{Topic: p.topic, Partition: p.partition, Key: p.key, Value: p.value}
+	for _, h := range p.headers {
+		rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+	}
+	return rec
+}
+
 // batch is one transaction of one partition: what goes in, then what came out. Run
 // and replay share it (P9).
 type batch struct {
@@ -50,6 +61,7 @@ type batch struct {
 	journal   *schemas.JournalEntry
 	forwarded int
 	repeats   int // records of the entry topic that were forwarded before
+	chunks    int // of the outputs that are kept in state
 	buf       []byte
 }
 
@@ -136,7 +148,7 @@ func (b *batch) step(src string, in *input, work func() error) error {
 	b.tx.Rollback(mark)
 	b.out = b.out[:outs]
 	if in == nil {
-		return fmt.Errorf("applying %s: %w", src, err) // a timer or a resume that cannot be done is a bug
+		return fmt.Errorf("applying %s: %w", src, err)
 	}
 	return b.isolate(in, reject.Reason, reject.Detail)
 }
@@ -239,11 +251,38 @@ func (b *batch) fire() error {
 		}
 		b.tx.Cancel(tm)
 		src := "timer-" + strconv.Itoa(int(b.partition)) + "@" + strconv.FormatInt(b.journal.Sequence, 10) + "." + strconv.Itoa(int(b.journal.Timers))
-		if err := b.step(src, nil, func() error { return b.task.Tick(b.tx, tm) }); err != nil {
+		var reject *pipeline.Reject
+		err = b.step(src, nil, func() error { return b.task.Tick(b.tx, tm) })
+		switch {
+		case errors.As(err, &reject):
+			if err := b.postpone(tm, src, reject); err != nil {
+				return err
+			}
+		case err != nil:
 			return err
 		}
 		b.journal.Timers++
 	}
+	return nil
+}
+
+// postponed is how long a timer waits that could not be carried out.
+const postponed = 10 * time.Minute
+
+// postpone sets a timer that was rejected back, and says so in a dead letter: what
+// waits for it goes on once the rule is mended, and all others go on now (P5, P8).
+func (b *batch) postpone(tm pipeline.Timer, src string, why *pipeline.Reject) error {
+	again := tm
+	again.Due = b.now + postponed.Milliseconds()
+	b.tx.Schedule(again)
+	d := &schemas.DeadLetter{Tenant: tm.Tenant, Reason: why.Reason, Message: "a timer, which is tried again later: " + why.Detail,
+		RecordKey: "timer/" + strconv.Itoa(int(tm.Kind)) + "/" + tm.ID, Partition: b.partition, At: b.now}
+	mark := b.tx.Mark()
+	b.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
+	if err := b.encode(src, mark); err != nil {
+		return fmt.Errorf("dead-lettering %s: %w", src, err)
+	}
+	b.journal.Isolated = append(b.journal.Isolated, schemas.IsolatedItem{Topic: "timer", Offset: int64(b.journal.Timers), Reason: why.Reason})
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,9 @@ func (c *jsonCodec) Decode(_ context.Context, topic string, b []byte) (any, erro
 		c.away--
 		return nil, fmt.Errorf("test: %w", registry.ErrUnavailable)
 	}
+	if string(b) == "strange" {
+		return nil, fmt.Errorf("test: %w", registry.ErrUnknownSchema)
+	}
 	v := new(schemas.CallEvent)
 	if err := json.Unmarshal(b, v); err != nil {
 		return nil, fmt.Errorf("%w: %w", registry.ErrNotAvro, err)
@@ -76,6 +80,15 @@ func (counter) Step(tx *pipeline.Tx, in *pipeline.Record) error {
 	switch call.Direction {
 	case "panic":
 		panic("asked to")
+	case "later":
+		n, err := strconv.Atoi(call.CallID)
+		if err != nil {
+			return err
+		}
+		// Of two a minute the one with the greater number is set first.
+		tx.Schedule(pipeline.Timer{Due: tx.Now + int64(10-n/2)*60_000, Tenant: in.Tenant, Kind: tickKind, ID: fmt.Sprint(9 - n)})
+	case "bad timer":
+		tx.Schedule(pipeline.Timer{Due: tx.Now, Tenant: in.Tenant, Kind: tickKind, ID: "bad"})
 	case "timer":
 		tx.Schedule(pipeline.Timer{Due: tx.Now, Tenant: in.Tenant, Kind: tickKind, ID: call.CallID})
 	}
@@ -83,6 +96,9 @@ func (counter) Step(tx *pipeline.Tx, in *pipeline.Record) error {
 }
 
 func (counter) Tick(tx *pipeline.Tx, tm pipeline.Timer) error {
+	if tm.ID == "bad" {
+		panic("a bad timer")
+	}
 	tx.Emit(schemas.TopicSyncChanges, tm.Tenant+"/tick", &schemas.SyncCall{CallID: "tick-" + tm.ID})
 	return nil
 }
@@ -125,6 +141,7 @@ type harness struct {
 	c     *kfake.Cluster
 	cl    *kgo.Client
 	codec *jsonCodec
+	task  pipeline.Task
 	all   *believers
 }
 
@@ -140,7 +157,7 @@ func newHarness(t *testing.T) *harness {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	h := &harness{t: t, c: c, cl: cl, codec: &jsonCodec{}, all: &believers{who: make(map[int32]string)}}
+	h := &harness{t: t, c: c, cl: cl, codec: &jsonCodec{}, task: counter{}, all: &believers{who: make(map[int32]string)}}
 	if err := EnsureTopics(h.ctx(), cl, testN, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -154,9 +171,13 @@ func (h *harness) ctx() context.Context {
 }
 
 // start runs a member; stop ends it and waits.
-func (h *harness) start(name string, db state.DB) (r *Runner, stop func()) {
+func (h *harness) start(name string, db state.DB, with ...func(*Config)) (r *Runner, stop func()) {
 	h.t.Helper()
-	r, err := New(Config{Brokers: h.c.ListenAddrs(), Instance: name, Partitions: testN, Codec: h.codec, Task: counter{}, Effects: believer{h.all, name}, DB: db})
+	cfg := Config{Brokers: h.c.ListenAddrs(), Instance: name, Partitions: testN, Codec: h.codec, Task: h.task, Effects: believer{h.all, name}, DB: db}
+	for _, w := range with {
+		w(&cfg)
+	}
+	r, err := New(cfg)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -236,6 +257,21 @@ func (h *harness) counted(want map[string]int) {
 			if id != fmt.Sprint(i+1) {
 				h.t.Fatalf("%s: output %d says %s", tenant, i+1, id)
 			}
+		}
+	}
+}
+
+// eventually waits for a condition.
+func (h *harness) eventually(what string, ok func() bool) {
+	h.t.Helper()
+	ctx := h.ctx()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			h.t.Fatalf("%s: it did not come", what)
+		case <-tick.C:
 		}
 	}
 }

@@ -15,7 +15,6 @@ type positions struct {
 	Sequence int64            // of the last journal entry
 	Now      int64            // ms, of the last transaction
 	Next     map[string]int64 // next offset of each input topic
-	Torn     int64            // chunks of the last transaction's append-only outputs
 }
 
 func positionsKey(partition int32) state.Key {
@@ -31,13 +30,12 @@ func (p *positions) clone() *positions {
 	return &c
 }
 
-// marshal: version 1, sequence, now, torn, then per topic by name: length, name,
+// marshal: version 1, sequence, now, then per topic by name: length, name,
 // next offset.
 func (p *positions) marshal() []byte {
 	b := []byte{1}
 	b = binary.AppendVarint(b, p.Sequence)
 	b = binary.AppendVarint(b, p.Now)
-	b = binary.AppendVarint(b, p.Torn)
 	topics := make([]string, 0, len(p.Next))
 	for t := range p.Next {
 		topics = append(topics, t)
@@ -71,7 +69,7 @@ func readPositions(r state.Reader, partition int32) (*positions, error) {
 		b = b[n:]
 		return v
 	}
-	p.Sequence, p.Now, p.Torn = num(), num(), num()
+	p.Sequence, p.Now = num(), num()
 	for len(b) > 0 {
 		n := int(b[0])
 		if len(b) < 1+n+1 {

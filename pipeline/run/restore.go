@@ -26,7 +26,8 @@ type owned struct {
 	// has been applied, else an attempt that was answered would expire.
 	resultsEnd int64
 	resumed    bool
-	announced  bool // the host has been told
+	chunks     int        // of the last transaction's outputs that stand in state
+	lost       []produced // outputs that are to be produced again
 }
 
 // RestoreStats says what a restore did.
@@ -39,7 +40,7 @@ type RestoreStats struct {
 // called after the group's offsets have been fetched, so that every transaction
 // that they include stands below that mark; the last stable offset is no measure:
 // a commit's markers reach partitions one by one.
-func (r *Runner) restore(ctx context.Context, adm *kadm.Client, p int32) (*owned, RestoreStats, error) {
+func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32) (*owned, RestoreStats, error) {
 	var stats RestoreStats
 	fail := func(err error) (*owned, RestoreStats, error) {
 		return nil, stats, fmt.Errorf("restoring partition %d: %w", p, err)
@@ -72,7 +73,7 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, p int32) (*owned
 	same := wm.Cluster == md.Cluster && wm.TopicID == [16]byte(detail.ID)
 	switch {
 	case ok && !same && r.cfg.RefuseForeignState:
-		return fail(fmt.Errorf("the state folder belongs to another cluster or changelog: use another folder, or remove it"))
+		return fail(fmt.Errorf("%w: the state folder belongs to another cluster or changelog: use another folder, or remove it", ErrRefused))
 	case !ok || !same || wm.Next > end || wm.Next < start ||
 		// P2: a store that is older than tombstones are kept would miss deletions.
 		now.Sub(time.UnixMilli(wm.AppliedAt)) > tombstoneAge()-time.Hour:
@@ -83,6 +84,9 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, p int32) (*owned
 		stats.Full = true
 	}
 	if wm.Next < end {
+		if err := r.fenceLastOwner(ctx, adm, p, end); err != nil {
+			return fail(err)
+		}
 		if stats.Records, err = r.copyChangelog(ctx, store, &wm, p, end); err != nil {
 			return fail(err)
 		}
@@ -91,7 +95,11 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, p int32) (*owned
 	if err != nil {
 		return fail(err)
 	}
-	return &owned{partition: p, store: store, pos: pos, mark: wm, due: -1, resultsEnd: resultsEnd}, stats, nil
+	kept, err := readTorn(store, p)
+	if err != nil {
+		return fail(err)
+	}
+	return &owned{partition: p, store: store, pos: pos, mark: wm, due: -1, resultsEnd: resultsEnd, chunks: kept.chunks, lost: kept.lost(b)}, stats, nil
 }
 
 // copyChangelog applies the changelog from wm.Next up to end.

@@ -2,9 +2,13 @@ package run
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/crmstream/crmstream/schemas"
@@ -79,6 +83,82 @@ func TestBadRecordsAreIsolated(t *testing.T) {
 	}
 	if reasons[schemas.ReasonPanic] != 1 || reasons[schemas.ReasonTooLarge] != 1 {
 		t.Errorf("dead letters: %v", reasons)
+	}
+}
+
+// Every way to be bad has its reason, and nothing behind waits (P5).
+func TestReasons(t *testing.T) {
+	h := newHarness(t)
+	p := schemas.PartitionOf("acme", testN)
+	good := []byte(`{"CallID":"1"}`)
+	other := schemas.TopicDialerCalls + "/" + fmt.Sprint((p+1)%testN) + "/7"
+	rec := func(topic string, partition int32, key string, value []byte, origin string) *kgo.Record {
+		r := &kgo.Record{Topic: topic, Partition: partition, Key: []byte(key), Value: value}
+		if origin != "" {
+			r.Headers = []kgo.RecordHeader{{Key: originHeader, Value: []byte(origin)}}
+		}
+		return r
+	}
+	recs := []*kgo.Record{
+		rec(schemas.TopicDialerCalls, p, "acme", []byte("no avro"), ""),
+		rec(schemas.TopicDialerCalls, p, "acme", []byte("strange"), ""),
+		rec(schemas.TopicDialerCalls, p, "/x", good, ""),
+		rec(schemas.TopicControlTenants, (p+1)%testN, "acme", good, ""),
+		rec(schemas.TopicEntry, (p+1)%testN, "acme", good, other), // forwarded twice
+		rec(schemas.TopicEntry, p, "acme", good, ""),
+		rec(schemas.TopicEntry, p, "acme", good, other),
+		rec(schemas.TopicEntry, p, "acme", good, other), // repeated
+		rec(schemas.TopicDialerCalls, p, "acme", good, ""),
+	}
+	if err := h.cl.ProduceSync(h.ctx(), recs...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	r, _ := h.start("a", mem.New())
+	h.eventually("all records", func() bool { return r.Status().Records == int64(len(recs)) })
+	h.counted(map[string]int{"acme": 2}) // the one of entry, once, and the last
+	got := make(map[string]int)
+	for _, r := range h.read(schemas.TopicDeadLetters, 6) {
+		var d schemas.DeadLetter
+		if err := json.Unmarshal(r.Value, &d); err != nil {
+			t.Fatal(err)
+		}
+		got[d.Reason]++
+	}
+	want := map[string]int{schemas.ReasonBadAvro: 1, schemas.ReasonUnknownSchema: 1, schemas.ReasonBadKey: 1, schemas.ReasonWrongPartition: 2, schemas.ReasonInvalid: 1}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("dead letters (-want +got):\n%s", d)
+	}
+}
+
+// Whatever request fails in a transaction, each input counts once.
+func TestFaultsCountOnce(t *testing.T) {
+	for _, f := range []struct {
+		key kmsg.Key
+		err *kerr.Error
+	}{
+		{kmsg.TxnOffsetCommit, kerr.IllegalGeneration}, {kmsg.TxnOffsetCommit, kerr.UnknownMemberID}, {kmsg.TxnOffsetCommit, kerr.CoordinatorLoadInProgress},
+		{kmsg.Produce, kerr.NotLeaderForPartition}, {kmsg.Produce, kerr.InvalidProducerEpoch}, {kmsg.Produce, kerr.RequestTimedOut},
+		{kmsg.EndTxn, kerr.ConcurrentTransactions}, {kmsg.EndTxn, kerr.UnknownServerError}, {kmsg.EndTxn, kerr.ProducerFenced},
+	} {
+		t.Run(f.key.Name()+" "+f.err.Message, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			h.start("a", mem.New())
+			h.send("acme", -1, 10, "")
+			h.counted(map[string]int{"acme": 10})
+			what := kfake.Fault{Keys: []kmsg.Key{f.key}, TxnID: "crmstream-a", Err: f.err, Count: 2}
+			if f.key == kmsg.Produce {
+				what.TxnID, what.Topic = "", schemas.TopicChangelog
+			}
+			fault := h.c.Fault(what)
+			for i := range 3 {
+				h.send("acme", -1, 10, "")
+				h.counted(map[string]int{"acme": 20 + 10*i})
+			}
+			if fault.Hits() == 0 {
+				t.Error("the fault was not hit: the test did not test")
+			}
+		})
 	}
 }
 

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmstream/crmstream/pipeline"
@@ -33,9 +31,9 @@ type session struct {
 	boot boot
 
 	mu       sync.Mutex
-	restored map[int32]*owned // waiting for the loop
-	revoked  bool             // something was taken from us: End before anything else
-	refused  error
+	restored map[int32]*owned   // waiting for the loop
+	revoked  bool               // something was taken from us: End before anything else
+	failed   error              // what a restore ended with: ends the session
 	wake     context.CancelFunc // of the poll under way
 
 	paused map[string]map[int32]time.Time // waiting for the registry
@@ -87,7 +85,7 @@ func (s *session) open(ctx context.Context) error {
 	if n != r.cfg.Partitions {
 		return fmt.Errorf("%w: the topics have %d partitions, this process was told %d: another number is a migration", ErrRefused, n, r.cfg.Partitions)
 	}
-	id := "crmstream-" + r.cfg.Instance
+	id := transactionalPrefix + r.cfg.Instance
 	if s.boot.Boot > 0 {
 		id = fmt.Sprintf("%s-b%d", id, s.boot.Boot)
 	}
@@ -113,6 +111,12 @@ func (s *session) open(ctx context.Context) error {
 	}
 	s.cl = s.txn.Client()
 	s.adm = kadm.NewClient(s.cl)
+	// Our own last transaction is ended now and not at the first record: restoring
+	// would wait for it.
+	if _, _, err := s.cl.ProducerID(octx); err != nil {
+		s.cl.CloseAllowingRebalance()
+		return fmt.Errorf("fencing the transactional id: %w", err)
+	}
 	return nil
 }
 
@@ -163,7 +167,7 @@ func (s *session) restoreAssigned(ctx context.Context, offsets map[string]map[in
 	var mu sync.Mutex
 	for p := range offsets[anchor] {
 		g.Go(func() error {
-			o, stats, err := s.r.restore(gctx, s.adm, p)
+			o, stats, err := s.r.restore(gctx, s.adm, s.boot, p)
 			if err != nil {
 				return err
 			}
@@ -171,7 +175,6 @@ func (s *session) restoreAssigned(ctx context.Context, offsets map[string]map[in
 			defer mu.Unlock()
 			ahead, err := position(o, offsets)
 			if err != nil {
-				s.refuse(err)
 				return err
 			}
 			s.mu.Lock()
@@ -193,6 +196,9 @@ func (s *session) restoreAssigned(ctx context.Context, offsets map[string]map[in
 		})
 	}
 	if err := g.Wait(); err != nil {
+		if ctx.Err() == nil {
+			s.fail(err) // the client would try again for ever, and say nothing
+		}
 		return nil, err
 	}
 	s.mu.Lock()
@@ -227,9 +233,9 @@ func position(o *owned, offsets map[string]map[int32]kgo.Offset) (ahead bool, er
 	return ahead, nil
 }
 
-func (s *session) refuse(err error) {
+func (s *session) fail(err error) {
 	s.mu.Lock()
-	s.refused = err
+	s.failed = err
 	if s.wake != nil {
 		s.wake()
 	}
@@ -239,11 +245,11 @@ func (s *session) refuse(err error) {
 // adopt takes restored partitions over into the loop.
 func (s *session) adopt() error {
 	s.mu.Lock()
-	fresh, refused := s.restored, s.refused
+	fresh, failed := s.restored, s.failed
 	s.restored = make(map[int32]*owned)
 	s.mu.Unlock()
-	if refused != nil {
-		return refused
+	if failed != nil {
+		return failed
 	}
 	for p, o := range fresh {
 		if err := o.lookAtTimers(); err != nil {
@@ -297,7 +303,7 @@ func (s *session) poll(ctx context.Context) kgo.Fetches {
 	defer cancel()
 	s.mu.Lock()
 	s.wake = cancel
-	ready := len(s.restored) > 0 || s.refused != nil
+	ready := len(s.restored) > 0 || s.failed != nil
 	s.mu.Unlock()
 	if ready {
 		cancel()
@@ -413,165 +419,6 @@ func (s *session) pause(at map[string]map[int32]kgo.EpochOffset) {
 		}
 	}
 	s.cl.SetOffsets(at)
-}
-
-// transact carries out one transaction of all touched partitions.
-func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches map[int32]*batch) error {
-	began := time.Now()
-	if err := s.txn.Begin(); err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
-	}
-	// What has begun is finished also when the process is told to stop.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for p, b := range batches {
-		g.Go(func() error {
-			sortInputs(b.inputs)
-			return b.run(mine[p].store, mine[p].pos)
-		})
-	}
-	if err := g.Wait(); err != nil {
-		_, aerr := s.txn.End(ctx, kgo.TryAbort)
-		return errors.Join(err, aerr)
-	}
-	ends, err := s.produce(ctx, batches)
-	if err != nil {
-		s.r.metrics.aborts.Inc()
-		_, aerr := s.txn.End(ctx, kgo.TryAbort)
-		return errors.Join(fmt.Errorf("producing: %w", err), aerr)
-	}
-	committed, err := s.txn.End(kgo.PreTxnCommitFnContext(ctx, s.fence(mine, batches)), kgo.TryCommit)
-	if err != nil {
-		return fmt.Errorf("committing: %w", err) // unknown or fenced: only a new client knows
-	}
-	if !committed {
-		s.r.metrics.aborts.Inc()
-		return nil // rewound; the overlays are dropped
-	}
-	s.r.metrics.transactions.Inc()
-	s.r.metrics.commit.Observe(time.Since(began).Seconds())
-	return s.settle(mine, batches, ends)
-}
-
-// produce sends outputs, changelog and journal, and returns the next changelog
-// offset of each partition.
-func (s *session) produce(ctx context.Context, batches map[int32]*batch) (map[int32]*atomic.Int64, error) {
-	var failed atomic.Pointer[error]
-	promise := func(_ *kgo.Record, err error) {
-		if err != nil {
-			failed.CompareAndSwap(nil, &err)
-		}
-	}
-	ends := make(map[int32]*atomic.Int64, len(batches))
-	var pending sync.WaitGroup
-	send := func(rec *kgo.Record, done func(*kgo.Record, error)) {
-		pending.Add(1)
-		s.cl.Produce(ctx, rec, func(r *kgo.Record, err error) {
-			done(r, err)
-			pending.Done()
-		})
-	}
-	for p, b := range batches {
-		for _, o := range b.out {
-			rec := &kgo.Record{Topic: o.topic, Partition: o.partition, Key: o.key, Value: o.value}
-			for _, h := range o.headers {
-				rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
-			}
-			send(rec, promise)
-		}
-		end := new(atomic.Int64)
-		ends[p] = end
-		changelog := func(r *kgo.Record, err error) {
-			promise(r, err)
-			if err == nil && r.Offset+1 > end.Load() {
-				end.Store(r.Offset + 1)
-			}
-		}
-		for _, w := range b.writes {
-			send(&kgo.Record{Topic: schemas.TopicChangelog, Partition: p, Key: w.Key.Bytes(), Value: w.Value}, changelog)
-		}
-		value, err := s.r.cfg.Codec.Append(nil, schemas.TopicJournal, b.journal)
-		if err != nil {
-			return nil, err
-		}
-		send(&kgo.Record{Topic: schemas.TopicJournal, Partition: p, Key: fmt.Append(nil, p), Value: value}, promise)
-	}
-	pending.Wait()
-	if err := failed.Load(); err != nil {
-		return nil, *err
-	}
-	return ends, nil
-}
-
-// fence puts an offset of the anchor topic into the commit for every touched
-// partition (P12): the group's coordinator refuses it from a member that was
-// thrown out; a commit without offsets would pass.
-func (s *session) fence(mine map[int32]*owned, batches map[int32]*batch) func(*kmsg.TxnOffsetCommitRequest) error {
-	return func(req *kmsg.TxnOffsetCommitRequest) error {
-		var topic *kmsg.TxnOffsetCommitRequestTopic
-		for i := range req.Topics {
-			if req.Topics[i].Topic == anchor {
-				topic = &req.Topics[i]
-			}
-		}
-		if topic == nil {
-			t := kmsg.NewTxnOffsetCommitRequestTopic()
-			t.Topic = anchor
-			req.Topics = append(req.Topics, t)
-			topic = &req.Topics[len(req.Topics)-1]
-		}
-		have := make(map[int32]bool)
-		for _, p := range topic.Partitions {
-			have[p.Partition] = true
-		}
-		for p, b := range batches {
-			if have[p] {
-				continue
-			}
-			tp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-			tp.Partition, tp.Offset, tp.LeaderEpoch = p, b.pos.Next[anchor], -1
-			topic.Partitions = append(topic.Partitions, tp)
-		}
-		return nil
-	}
-}
-
-// settle takes a committed transaction over: store first, then effects (P1, P2).
-func (s *session) settle(mine map[int32]*owned, batches map[int32]*batch, ends map[int32]*atomic.Int64) error {
-	for p, b := range batches {
-		o := mine[p]
-		o.mark.Next = max(o.mark.Next, ends[p].Load())
-		o.mark.AppliedAt, o.mark.Restoring = s.r.cfg.Now().UnixMilli(), false
-		if err := o.store.Apply(b.writes, o.mark); err != nil {
-			return fmt.Errorf("%w: partition %d: %w", ErrRefused, p, err)
-		}
-		s.r.mu.Lock()
-		o.pos = b.pos
-		if b.resume {
-			o.resumed = true
-		}
-		s.r.stats.Transactions++
-		s.r.stats.Records += int64(len(b.inputs))
-		s.r.stats.DeadLetters += int64(len(b.journal.Isolated))
-		s.r.stats.Forwarded += int64(b.forwarded)
-		_, still := s.r.owned[p]
-		s.r.mu.Unlock()
-		s.r.metrics.records.Add(float64(len(b.inputs)))
-		s.r.metrics.forwarded.Add(float64(b.forwarded))
-		s.r.metrics.timers.Add(float64(b.journal.Timers))
-		for _, i := range b.journal.Isolated {
-			s.r.metrics.deadLetters.WithLabelValues(i.Reason).Inc()
-		}
-		if err := o.lookAtTimers(); err != nil {
-			return err
-		}
-		if effects := b.tx.Effects(); len(effects) > 0 && still {
-			s.r.cfg.Effects.Do(p, effects) // P1: after the commit
-		}
-	}
-	return nil
 }
 
 func (r *Runner) count(fn func(*Status)) {

@@ -3,7 +3,6 @@ package sync
 import (
 	"fmt"
 	"sort"
-	"time"
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/phone"
@@ -33,7 +32,7 @@ func (w *world) call(ev *schemas.CallEvent) error {
 		c = &call{}
 		w.timer(ev.StartedAt+callWindow, timerForget, ev.CallID)
 	} else if ev.Revision <= c.Event.Revision {
-		_, err := w.tx.NextSequence("duplicate calls") // counted
+		_, err := w.tx.NextSequence("duplicate calls") // counted (P5)
 		return err
 	}
 	c.Event, c.Ref = *ev, w.ref
@@ -45,6 +44,7 @@ func (w *world) decide(c *call) error {
 	if err := w.settleFate(c); err != nil {
 		return err
 	}
+	w.limitHold(c)
 	put(w, calls, kindCall, c.Event.CallID, c)
 	w.publishCall(c)
 	return nil
@@ -88,6 +88,9 @@ func (w *world) settleFate(c *call) error {
 		logged += n
 	}
 	if logged == 0 {
+		if len(c.Activities) == 0 {
+			c.Person = "" // whoever has a record by then
+		}
 		return w.holdCall(c, "the person has no record in a CRM")
 	}
 	c.overall()
@@ -121,12 +124,9 @@ func (w *world) number(c *call) string {
 // contact, then the number (B1). Several with the number: the call goes on one of
 // them, flagged.
 func (w *world) match(c *call) (*person, error) {
-	if l := c.Event.CRMLink; l != nil {
-		id := l.ID
-		if p, ok := w.profile(l.Provider); ok && p.NormalizeID != nil {
-			id = p.NormalizeID(id)
-		}
-		if pid, ok, err := w.text(kindLink, linkID(l.Provider, l.Object, id)); err != nil {
+	if c.Event.CRMLink != nil {
+		l := w.normalLink(*c.Event.CRMLink)
+		if pid, ok, err := w.text(kindLink, linkID(l.Provider, l.Object, l.ID)); err != nil {
 			return nil, err
 		} else if ok {
 			ps, _, err := w.load(pid)
@@ -279,10 +279,6 @@ func (w *world) render(c *call, ps *person, l *link, pr *profile.Profile) ([]sch
 	if ev.TimeZone != nil {
 		zone = *ev.TimeZone
 	}
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
-		loc = time.UTC
-	}
 	owner, known, err := w.text(kindOwner, l.Provider+"\x00"+normalEmail(ev.AgentEmail))
 	if err != nil {
 		return nil, nil, err
@@ -293,7 +289,7 @@ func (w *world) render(c *call, ps *person, l *link, pr *profile.Profile) ([]sch
 		}
 	}
 	rc := profile.Call{ID: ev.CallID, Revision: ev.Revision, Direction: ev.Direction, StartedAt: ev.StartedAt, Duration: ev.DurationSeconds,
-		From: ev.FromNumber, To: ev.ToNumber, AgentEmail: ev.AgentEmail, OwnerID: owner, TimeZone: loc, AccountID: l.Account, Score: ev.Score,
+		From: ev.FromNumber, To: ev.ToNumber, AgentEmail: ev.AgentEmail, OwnerID: owner, TimeZone: w.s.zones.get(zone), AccountID: l.Account, Score: ev.Score,
 		Person: schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}}
 	if ev.DurationSeconds == nil && ev.EndedAt != nil {
 		d := int32(min((*ev.EndedAt-ev.StartedAt)/1000, 1<<31-1))
@@ -326,6 +322,9 @@ func (w *world) publishCall(c *call) {
 // publishRecord shows the state of one activity on sync.records: under its local
 // name until the CRM has given it an id.
 func (w *world) publishRecord(c *call, a *activity) {
+	// Under another key now: whoever reads the topic forgets the local one.
+	rekeyed := a.ID != "" && a.Local
+	a.Local = a.ID == ""
 	r := &schemas.SyncRecord{Tenant: w.t.Name(), Provider: a.Provider, ObjectType: a.Object, RecordID: a.ID, LocalRecordID: c.Event.CallID, LocalTable: "call_activities",
 		Direction: "outbound", Status: a.Status, CreatedAt: c.Event.StartedAt, UpdatedAt: w.tx.Now}
 	local := w.t.Name() + "/" + a.Provider + "/" + a.Object + "/local:call_activities:" + c.Event.CallID
@@ -336,9 +335,9 @@ func (w *world) publishRecord(c *call, a *activity) {
 	if a.Status == schemas.StatusSynced {
 		at := w.tx.Now
 		r.LastSyncedAt = &at
-		if a.Revision == 1 {
-			w.tx.Emit(schemas.TopicSyncRecords, local, nil)
-		}
+	}
+	if rekeyed {
+		w.tx.Emit(schemas.TopicSyncRecords, local, nil)
 	}
 	if a.Reason != "" {
 		r.ErrorMessage = &a.Reason

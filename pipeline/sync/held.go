@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/state"
 )
@@ -18,14 +19,38 @@ func (w *world) holdCall(c *call, why string) error {
 		c.HeldOn = append(c.HeldOn, "c:"+*id)
 	}
 	if l := c.Event.CRMLink; l != nil {
+		l := w.normalLink(*l)
 		c.HeldOn = append(c.HeldOn, "l:"+linkID(l.Provider, l.Object, l.ID))
-		w.want.Reads = append(w.want.Reads, readOf(l))
+		if w.configured(l.Provider) {
+			w.want.Reads = append(w.want.Reads, pipeline.Read{Provider: l.Provider, Object: l.Object, ID: l.ID})
+		}
 	}
 	for _, on := range c.HeldOn {
 		w.tx.Store.Put(w.t.Key(kindHeld, on+"\x00"+c.Event.CallID), []byte{1})
 	}
-	w.timer(w.tx.Now+heldFor, timerGiveUp, c.Event.CallID)
 	return nil
+}
+
+// normalLink is a link with its id in the CRM's one form.
+func (w *world) normalLink(l schemas.Link) schemas.Link {
+	if p, ok := w.profile(l.Provider); ok && p.NormalizeID != nil {
+		l.ID = p.NormalizeID(l.ID)
+	}
+	return l
+}
+
+// limitHold sets the time at which a held call is given up, once for all that it
+// waits for, and takes it back when it is held no longer.
+func (w *world) limitHold(c *call) {
+	held := c.Status == schemas.StatusHeld
+	switch {
+	case held && c.GiveUpAt == 0:
+		c.GiveUpAt = w.tx.Now + heldFor
+		w.timer(c.GiveUpAt, timerGiveUp, c.Event.CallID)
+	case !held && c.GiveUpAt != 0:
+		w.tx.Cancel(pipeline.Timer{Due: c.GiveUpAt, Tenant: w.t.Name(), Kind: timerGiveUp, ID: c.Event.CallID})
+		c.GiveUpAt = 0
+	}
 }
 
 func (w *world) unhold(c *call) {
@@ -90,7 +115,7 @@ func (w *world) giveUp(id string) error {
 	}
 	w.unhold(c)
 	why := c.Reason
-	c.Status, c.Reason = schemas.StatusError, "held for thirty days: "+why
+	c.Status, c.Reason, c.GiveUpAt = schemas.StatusError, "held for thirty days: "+why, 0
 	put(w, calls, kindCall, id, c)
 	w.publishCall(c)
 	w.tx.Emit(schemas.TopicDeadLetters, w.t.Name()+"/"+callKey(id), &schemas.DeadLetter{Tenant: w.t.Name(), Reason: schemas.ReasonHeldTooLong,
@@ -105,6 +130,8 @@ func (w *world) forget(id string) error {
 		return err
 	}
 	w.unhold(c)
+	c.Status = ""
+	w.limitHold(c)
 	w.tx.Store.Delete(w.t.Key(kindCall, id))
 	return nil
 }

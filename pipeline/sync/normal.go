@@ -59,6 +59,8 @@ func (w *world) alike(m *profile.Mapping, a, b *string) bool {
 	return false
 }
 
+func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
+
 func blank(s *string) bool { return s == nil || *s == "" }
 
 func truth(s *string) bool { return s != nil && strings.EqualFold(*s, "true") }

@@ -19,9 +19,11 @@ const maxLinks = 50
 // edit is one unit of work on a person: what it was, what becomes of it.
 type edit struct {
 	p       *person
-	fresh   bool // made just now
-	changed bool // to be published
-	dirty   bool // to be stored
+	fresh   bool         // made just now
+	changed bool         // to be published
+	dirty   bool         // to be stored
+	linked  bool         // a CRM record joined it, or came back
+	former  []fieldValue // values that were replaced
 	origin  string
 	at      int64
 }
@@ -44,7 +46,9 @@ func (w *world) record(p *profile.Profile, c *schemas.CRMChange) error {
 		if pid, ok, err := w.text(kindLink, linkID(c.Provider, c.Object, c.ID)); err != nil {
 			return err
 		} else if ok {
-			w.setText(kindLink, linkID(c.Provider, c.Object, *r.MovedTo), pid)
+			to := linkID(c.Provider, c.Object, *r.MovedTo)
+			w.setText(kindLink, to, pid)
+			w.wake("l:" + to)
 		}
 		c.ID = *r.MovedTo
 	}
@@ -91,7 +95,7 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 	}
 	e.origin, e.at = p.Provider, at
 	if l.Deleted {
-		l.Deleted, e.p.Status, e.changed = false, "active", true
+		l.Deleted, e.p.Status, e.changed, e.linked = false, "active", true, true
 	}
 	if o.AccountField != "" {
 		if v, ok := find(fields, o.AccountField); ok && !blank(v) && l.Account != *v {
@@ -109,6 +113,7 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			continue // what is known already: an echo, or nothing new (P7)
 		}
 		l.Known = set(l.Known, m.CRM, v)
+		l.Refused = unset(l.Refused, m.CRM)
 		e.dirty = true
 		if m.Direction == profile.Outbound {
 			continue
@@ -128,35 +133,50 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			l.Known = unset(l.Known, m.CRM) // looked at again once the owner is known
 			continue
 		}
-		if err := w.take(e, m, nv); err != nil {
-			return err
-		}
+		w.take(e, m, nv)
 	}
 	_ = snapshot
 	return w.store(e)
 }
 
-// take lets the newer value win; a tie is the CRM's.
-func (w *world) take(e *edit, m *profile.Mapping, v *string) error {
+// take lets the newer value win, whatever the order in which they come: therefore
+// also a value that is known already moves the field's time, and an empty one is
+// kept where nothing was known. Neither is news to anybody (P7).
+func (w *world) take(e *edit, m *profile.Mapping, v *string) {
 	cur, ok := e.p.field(m.Dialer)
-	if ok {
-		if w.alike(m, cur.Value, v) {
-			return nil
+	switch {
+	case !ok && blank(v):
+		e.p.set(fieldValue{Name: m.Dialer, At: e.at, From: e.origin, Ref: w.ref})
+		e.dirty = true
+		return
+	case ok && (cur.At > e.at || cur.At == e.at && w.s.precedence(cur.From) < w.s.precedence(e.origin)):
+		return // ours is newer: store writes it back
+	case ok && w.alike(m, cur.Value, v):
+		if cur.At != e.at || cur.From != e.origin {
+			cur.At, cur.From, cur.Ref = e.at, e.origin, w.ref
+			e.dirty = true
 		}
-		if cur.At > e.at || cur.At == e.at && e.origin == dialer {
-			return nil // ours is newer: store writes it back
-		}
-	} else if v == nil {
-		return nil
+		return
 	}
 	var old *string
 	if ok {
 		old = cur.Value
+		e.former = append(e.former, *cur)
 	}
 	e.p.set(fieldValue{Name: m.Dialer, Value: v, At: e.at, From: e.origin, Ref: w.ref})
 	e.changed, e.dirty = true, true
 	w.fieldChange(e, m.Dialer, old, v, "last_write_wins")
-	return nil
+}
+
+// precedence breaks a tie in time: the CRMs in the order of their profiles, then
+// the dialer; the lower wins, and of one origin the later arrival.
+func (s *Sync) precedence(origin string) int {
+	for i, p := range s.order {
+		if p == origin {
+			return i
+		}
+	}
+	return len(s.order)
 }
 
 func (w *world) fieldChange(e *edit, name string, old, v *string, cause string) {
@@ -185,7 +205,7 @@ func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields [
 				return &edit{p: ps}, l, nil
 			}
 			ps.Links = append(ps.Links, link{Provider: p.Provider, Object: o.Name, ID: id})
-			return &edit{p: ps, dirty: true, changed: true}, &ps.Links[len(ps.Links)-1], nil
+			return &edit{p: ps, dirty: true, changed: true, linked: true}, &ps.Links[len(ps.Links)-1], nil
 		}
 	}
 	looks := person{}
@@ -202,7 +222,7 @@ func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields [
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &edit{p: ps, dirty: true, changed: true}
+	e := &edit{p: ps, dirty: true, changed: true, linked: true}
 	if ps == nil {
 		if e.p, err = w.newPerson(); err != nil {
 			return nil, nil, err
@@ -211,6 +231,7 @@ func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields [
 	}
 	e.p.Links = append(e.p.Links, link{Provider: p.Provider, Object: o.Name, ID: id})
 	w.setText(kindLink, lid, e.p.ID)
+	w.wake("l:" + lid)
 	return e, &e.p.Links[len(e.p.Links)-1], nil
 }
 
@@ -327,9 +348,7 @@ func (w *world) contact(c *schemas.ContactChange) error {
 			n := w.dialerValue(f.Name, *v)
 			v = &n
 		}
-		if err := w.take(e, m, v); err != nil {
-			return err
-		}
+		w.take(e, m, v)
 	}
 	return w.store(e)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/crmstream/crmstream/pipeline/phone"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
+	"github.com/crmstream/crmstream/state"
 )
 
 // store ends a unit of work on a person: indexes, publication, and what the CRMs
@@ -16,44 +17,82 @@ func (w *world) store(e *edit) error {
 		return nil
 	}
 	if e.changed {
+		w.unindex(e)
 		if err := w.index(e.p); err != nil {
 			return err
 		}
 		w.publish(e)
-		w.outbound(e.p)
-	} else {
-		// A CRM told a value that lost against a newer one of ours: it is told again.
-		w.outbound(e.p)
 	}
+	if e.linked {
+		w.wakeAll(e.p)
+	}
+	// Unchanged, too: a CRM told a value that lost against a newer one of ours; it is
+	// told again.
+	w.outbound(e.p)
 	put(w, persons, kindPerson, e.p.ID, e.p)
 	return nil
 }
 
-// index keeps one entry per e-mail and number of a person, and wakes the calls that
-// wait for a number. Entries of former values stay: a person is found by them, too.
-func (w *world) index(p *person) error {
-	for i := range p.Fields {
-		v := p.Fields[i].Value
-		if blank(v) {
+// unindex drops the entries of values that were replaced: a number that has moved to
+// somebody else must not find its former owner.
+func (w *world) unindex(e *edit) {
+	for _, f := range e.former {
+		k, id := w.indexed(&f)
+		if id == "" {
 			continue
 		}
-		switch fieldOf(p.Fields[i].Name).Role {
-		case profile.Email:
-			if _, err := w.mark(kindEmail, *v+"\x00"+p.ID); err != nil {
-				return err
-			}
-		case profile.Phone:
-			n := phone.E164(*v, w.cfg.Country)
-			if n == "" {
-				continue
-			}
-			had, err := w.mark(kindPhone, n+"\x00"+p.ID)
-			if err != nil {
-				return err
-			}
-			if !had {
-				w.wake("n:" + n)
-			}
+		kept := false
+		for i := range e.p.Fields {
+			k2, id2 := w.indexed(&e.p.Fields[i])
+			kept = kept || k == k2 && id == id2
+		}
+		if !kept {
+			w.tx.Store.Delete(w.t.Key(k, id+"\x00"+e.p.ID))
+		}
+	}
+}
+
+// indexed returns what a field is found by, "" if by nothing.
+func (w *world) indexed(f *fieldValue) (k state.Kind, v string) {
+	if blank(f.Value) {
+		return 0, ""
+	}
+	switch fieldOf(f.Name).Role {
+	case profile.Email:
+		return kindEmail, *f.Value
+	case profile.Phone:
+		return kindPhone, phone.E164(*f.Value, w.cfg.Country)
+	}
+	return 0, ""
+}
+
+// wakeAll wakes the calls that wait for any number or the contact of a person: it
+// has a CRM record now.
+func (w *world) wakeAll(p *person) {
+	for i := range p.Fields {
+		if k, v := w.indexed(&p.Fields[i]); k == kindPhone && v != "" {
+			w.wake("n:" + v)
+		}
+	}
+	if p.ContactID != nil {
+		w.wake("c:" + *p.ContactID)
+	}
+}
+
+// index keeps one entry per e-mail and number of a person, and wakes the calls that
+// wait for a number.
+func (w *world) index(p *person) error {
+	for i := range p.Fields {
+		k, v := w.indexed(&p.Fields[i])
+		if v == "" {
+			continue
+		}
+		had, err := w.mark(k, v+"\x00"+p.ID)
+		if err != nil {
+			return err
+		}
+		if k == kindPhone && !had {
+			w.wake("n:" + v)
 		}
 	}
 	return nil
@@ -97,6 +136,9 @@ func (w *world) outbound(p *person) {
 			v, has := w.outward(p, m)
 			if !has {
 				continue
+			}
+			if refused, ok := find(l.Refused, m.CRM); ok && w.alike(m, refused, v) {
+				continue // until it changes
 			}
 			known, told := find(l.Known, m.CRM)
 			if wanted, pending := find(l.Wanted, m.CRM); pending {

@@ -7,10 +7,6 @@ import (
 	"github.com/crmstream/crmstream/schemas"
 )
 
-func readOf(l *schemas.Link) pipeline.Read {
-	return pipeline.Read{Provider: l.Provider, Object: l.Object, ID: l.ID}
-}
-
 // learn takes ids from any result, late ones too.
 func (w *world) learn(r *schemas.AttemptResult) error {
 	for i := range r.Items {
@@ -94,6 +90,8 @@ func (w *world) settleCall(st *pipeline.Settlement, id string) error {
 			a.Reason = ""
 		}
 		w.publishRecord(c, a)
+	} else if a.Local && a.ID != "" {
+		w.publishRecord(c, a)
 	}
 	c.overall()
 	put(w, calls, kindCall, id, c)
@@ -122,11 +120,17 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 		return nil
 	}
 	for _, f := range st.Fields {
-		if st.Status == schemas.StatusSynced {
-			l.Known = set(l.Known, f.Name, f.Value)
-		}
-		if wanted, pending := find(l.Wanted, f.Name); pending && (wanted == nil) == (f.Value == nil) && (wanted == nil || *wanted == *f.Value) && st.Status == schemas.StatusSynced {
+		wanted, pending := find(l.Wanted, f.Name)
+		pending = pending && equal(wanted, f.Value)
+		if pending {
 			l.Wanted = unset(l.Wanted, f.Name)
+		}
+		switch {
+		case st.Status == schemas.StatusSynced:
+			l.Known = set(l.Known, f.Name, f.Value)
+			l.Refused = unset(l.Refused, f.Name)
+		case pending:
+			l.Refused = set(l.Refused, f.Name, f.Value)
 		}
 	}
 	put(w, persons, kindPerson, p.ID, p)

@@ -62,6 +62,9 @@ type link struct {
 	ID       string          `avro:"id"`
 	Known    []schemas.Field `avro:"known"`  // mapped fields as the CRM holds them, in its form, by name
 	Wanted   []schemas.Field `avro:"wanted"` // on their way to the CRM
+	// Refused are values that the CRM did not take: they are not sent again until they
+	// change, here or there.
+	Refused  []schemas.Field `avro:"refused"`
 	Account  string          `avro:"account"`
 	Deleted  bool            `avro:"deleted"`
 	Revision int64           `avro:"revision"` // of the last write
@@ -88,6 +91,7 @@ type activity struct {
 	Fields   []schemas.Field `avro:"fields"` // as last wanted
 	Person   schemas.Link    `avro:"person"`
 	Revision int64           `avro:"revision"` // of the last write
+	Local    bool            `avro:"local"`    // shown on sync.records under its local key
 }
 
 type call struct {
@@ -97,7 +101,8 @@ type call struct {
 	Candidates []schemas.Link    `avro:"candidates"`
 	Status     string            `avro:"status"`
 	Reason     string            `avro:"reason"`
-	HeldOn     []string          `avro:"held_on"` // what it waits for
+	HeldOn     []string          `avro:"held_on"`    // what it waits for
+	GiveUpAt   int64             `avro:"give_up_at"` // ms, while it is held; 0 = it is not
 	Activities []activity        `avro:"activities"`
 	Ref        string            `avro:"ref"`
 }

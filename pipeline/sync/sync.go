@@ -14,6 +14,7 @@ import (
 type Sync struct {
 	profiles map[string]*profile.Profile
 	order    []string // of the profiles, as given
+	zones    zones
 }
 
 // New returns a Sync for CRMs with these profiles.

@@ -1,123 +1,156 @@
 package sim
 
 import (
-	"math/rand/v2"
-	"strconv"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-// firstID is below the first record's id: vendor ids do not fit into 32 bits.
-const firstID = 30_000_000_000
+// tokenHash marks a stored token: the log never holds one in clear.
+const tokenHash = "sha256:"
 
-// portal is one account. mu guards everything but what is fixed when it is opened.
-type portal struct {
-	id          int64 // fixed
-	recalculate bool  // fixed
-	lag         int64 // fixed, ms
-
-	mu     sync.Mutex
-	cfg    PortalConfig
-	log    *changeLog
-	tables map[*objectType]*table
-	owners map[string]OwnerConfig
-	nextID int64 // the highest id given out
-	last   int64 // ms, the latest time seen: the portal's clock does not go back
-
-	hooks hooks
-
-	day      dayCount
-	searches window
-	stats    stats
+func hashToken(v string) string {
+	if strings.HasPrefix(v, tokenHash) {
+		return v
+	}
+	sum := sha256.Sum256([]byte(v))
+	return tokenHash + hex.EncodeToString(sum[:])
 }
 
-// token is an access token with its own rate limit. portal.mu guards window.
+// token is an access token of a portal.
 type token struct {
-	portal *portal
 	appID  int64
-	scopes map[string]bool // nil grants all
+	scopes []string // nil grants all
 	window window
 }
 
-// stats counts what a portal was asked for since it was opened.
+// stats is what GET /_sim/requests tells.
 type stats struct {
-	Requests    map[string]int64 // let through, by kind
-	RateLimited int64            // answered 429
-	Faulted     int64            // met a fault
-	Unanswered  int64            // applied, then dropped
+	Counts      map[string]int
+	RateLimited int
+	Delivered   int
+	Dropped     int
+	Failed      int // deliveries that will be tried again
 }
 
-func newPortal(id int64, cfg Config) *portal {
-	p := &portal{
-		id: id, recalculate: !cfg.NoRecalculation, lag: cfg.SearchLag.Milliseconds(), nextID: firstID,
-		tables:   make(map[*objectType]*table, len(objectTypes)),
-		searches: window{interval: searchInterval, max: searchMax},
-		stats:    stats{Requests: make(map[string]int64)},
-		hooks:    newHooks(),
-	}
-	for _, typ := range objectTypes {
-		p.tables[typ] = newTable(p, typ)
-	}
-	return p
+// portal is one account. mu guards everything below it but tokens, which is fixed once it is open.
+type portal struct {
+	srv    *Server
+	id     int64
+	tokens map[string]*token
+
+	mu        sync.Mutex
+	cfg       PortalConfig
+	log       *logFile
+	tables    map[*objectType]*table
+	links     map[node]map[node][]spec
+	lastID    int64
+	lastEvent int64
+	day       dayCount
+	searches  window
+	stats     stats
+	subs      []subscription
+	pending   []*event // oldest first
+	wake      chan struct{}
 }
 
-// configure sets what the portal was created with.
-func (p *portal) configure(cfg PortalConfig) {
-	p.cfg = cfg
-	p.owners = make(map[string]OwnerConfig, len(cfg.Owners))
-	for _, o := range cfg.Owners {
-		p.owners[strconv.FormatInt(o.ID, 10)] = o
+// openPortal reads a portal from its log, if it has one, and applies the configuration given now.
+func openPortal(s *Server, id int64, given *PortalConfig) (*portal, error) {
+	p := &portal{srv: s, id: id, cfg: PortalConfig{ID: id}, tables: map[*objectType]*table{}, links: map[node]map[node][]spec{},
+		tokens: map[string]*token{}, searches: window{interval: searchInterval, max: searchMax}, log: &logFile{},
+		stats: stats{Counts: map[string]int{}}, wake: make(chan struct{}, 1), lastID: 100 + id%900}
+	for _, ot := range objectTypes {
+		p.tables[ot] = newTable(ot)
 	}
-	p.subscribe(cfg.App)
-}
-
-func (p *portal) tableOf(object string) *table { return p.tables[objectTypeOf(object)] } // nil if there is none
-
-func (p *portal) daily() int {
-	if p.cfg.Daily > 0 {
-		return p.cfg.Daily
-	}
-	return defaultDaily
-}
-
-func (p *portal) tokens() map[string]*token {
-	rate := p.cfg.RateMax
-	if rate == 0 {
-		rate = defaultRateMax
-	}
-	out := make(map[string]*token, len(p.cfg.Tokens))
-	for _, t := range p.cfg.Tokens {
-		tok := &token{portal: p, appID: t.AppID, window: window{interval: burstInterval, max: rate}}
-		if t.Scopes != nil {
-			tok.scopes = make(map[string]bool, len(t.Scopes))
-			for _, s := range t.Scopes {
-				tok.scopes[s] = true
-			}
+	if s.cfg.Dir != "" {
+		log, err := openLog(filepath.Join(s.cfg.Dir, fmt.Sprintf("portal-%d.log", id)), p.replay)
+		if err != nil {
+			return nil, err
 		}
-		out[t.Token] = tok
+		p.log = log
 	}
-	return out
+	if given != nil {
+		c := *given
+		c.Tokens = slices.Clone(given.Tokens)
+		for i := range c.Tokens {
+			c.Tokens[i].Token = hashToken(c.Tokens[i].Token)
+		}
+		if c.App != nil && p.cfg.App != nil {
+			app := *c.App
+			if app.TargetURL == "" {
+				app.TargetURL = p.cfg.App.TargetURL
+			}
+			if len(app.Subscriptions) == 0 {
+				app.Subscriptions = p.cfg.App.Subscriptions
+			}
+			c.App = &app
+		}
+		p.cfg = c
+		if err := p.log.append(logLine{Portal: &c}); err != nil {
+			return nil, err
+		}
+	}
+	p.configure()
+	return p, nil
 }
 
-// clock turns the time into the portal's own, which never goes back, and lets the background catch up.
-func (p *portal) clock(now time.Time) int64 {
-	p.advance(now.UnixMilli())
-	return p.last
+// configure draws the consequences of the configuration.
+func (p *portal) configure() {
+	if p.cfg.RateMax == 0 {
+		p.cfg.RateMax = defaultRateMax
+	}
+	if p.cfg.Daily == 0 {
+		p.cfg.Daily = defaultDaily
+	}
+	for _, t := range p.cfg.Tokens {
+		p.tokens[hashToken(t.Token)] = &token{appID: t.AppID, scopes: t.Scopes, window: window{interval: burstInterval, max: p.cfg.RateMax}}
+	}
+	p.uniqueCalls()
+	p.subscribe()
 }
 
-func (p *portal) advance(now int64) {
-	p.last = max(p.last, now)
-	for _, typ := range objectTypes {
-		p.tables[typ].advance(p.last)
+// uniqueCalls gives calls their unique property where the portal is one that takes it.
+func (p *portal) uniqueCalls() {
+	tab := p.tables[typeNamed("calls")]
+	if !p.cfg.UniqueCallProperty || tab.props["dialer_call_id"] != nil {
+		return
+	}
+	tab.define(uniqueCallProperty())
+	for _, id := range tab.order {
+		tab.put(tab.rows[id])
 	}
 }
 
-// newIDs gives out n ids in no order.
-func (p *portal) newIDs(n int) []int64 {
-	ids := make([]int64, n)
-	for i := range ids {
-		ids[i] = p.nextID + 1 + int64(i)
+func (p *portal) replay(l logLine) error {
+	switch {
+	case l.Portal != nil:
+		p.cfg = *l.Portal
+		p.uniqueCalls()
+	case l.Tx != nil:
+		return p.redo(l.Tx)
+	case l.Property != nil:
+		ot := typeNamed(l.Property.Object)
+		if ot == nil {
+			return fmt.Errorf("property of an unknown object %q", l.Property.Object)
+		}
+		p.tables[ot].define(l.Property.Def)
+	case l.Webhook != nil:
+		p.delivered(l.Webhook)
 	}
-	rand.Shuffle(n, func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
-	return ids
+	return nil
 }
+
+func (p *portal) nextID() int64 {
+	p.lastID++
+	return p.lastID
+}
+
+// indexed is the instant up to which the search index knows changes.
+func (p *portal) indexed(at int64) int64 { return at - p.srv.cfg.SearchLag.Milliseconds() }
+
+func (s *Server) now() time.Time { return s.cfg.Now() }

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package main
+
+import "errors"
+
+const canLimit = false
+
+func limit(uint64) error { return errors.ErrUnsupported }

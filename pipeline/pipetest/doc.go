@@ -1,0 +1,28 @@
+// Package pipetest runs the whole task without Kafka: a Machine applies records and
+// fires timers above the reference store, and a script says in text what came in,
+// when, and everything that came out.
+//
+// A script is made of blocks: input lines, each with its time at the left (UTC
+// clock time of one day, or +DURATION after the line before), a line "----", and
+// what came out, up to an empty line. Lines with # are comments. Nothing comes out
+// unsaid; what a timer brought about between two inputs has its own time.
+//
+//	tenant acme sf hs country=US zone=UTC        its configuration, the next version
+//	tenant acme removed
+//	09:00:00 crm sf Lead L1 Phone=… at=08:59:00  a record that was read
+//	09:00:00 stream sf Lead from= to=r1 type=UPDATE ids=L1 Phone=…
+//	09:00:00 reset sf epoch=1 to=r9
+//	09:00:00 hint sf Lead L1
+//	09:00:00 page hs contacts from= to=c1 last
+//	09:00:00 owner sf U1 email=ann@example.com
+//	09:00:00 contact d1 first_name=Ann email=null link=sf/Lead/L1
+//	09:00:00 call c1 rev=1 to=+14155550100 seconds=92
+//	09:00:00 event dnc_changed contact=d1 do_not_call=false
+//	09:00:00 result 1 id=T1 / id=T2              items of attempt 1, in order
+//	09:00:00 result 1 error=throttled retry=5s   the request as a whole
+//	09:00:00 wait                                timers alone
+//	09:00:00 resume                              a new owner
+//
+// A value with blanks stands in quotes; null clears a field; nobody says who the
+// tenant is: it is the last one named.
+package pipetest

@@ -1,0 +1,182 @@
+package pipetest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/state"
+)
+
+// show writes what one transaction brought about; what did not happen at the time
+// of the input has its own time.
+func (s *runner) show(h Happened, at int64) {
+	when := ""
+	if h.At != at {
+		when = clock(h.At) + " "
+	}
+	say := func(format string, a ...any) { fmt.Fprintf(&s.out, when+format+"\n", a...) }
+	if h.Rejected != nil {
+		say("rejected %s: %s", h.Rejected.Reason, h.Rejected.Detail)
+	}
+	for _, o := range h.Outputs {
+		if line := s.output(&o); line != "" {
+			say("%s", line)
+		}
+	}
+	for _, e := range h.Effects {
+		switch e := e.(type) {
+		case pipeline.Start:
+			s.attempt(e.Attempt, say)
+		case pipeline.Watch:
+			say("watch %s/%s version=%d epoch=%d cursor=%s", e.Tenant, e.Account.Provider, e.ConfigVersion, e.Epoch, e.Cursor)
+		case pipeline.Unwatch:
+			say("unwatch %s/%s", e.Tenant, e.Provider)
+		}
+	}
+}
+
+func clock(ms int64) string {
+	t := time.UnixMilli(ms).UTC()
+	if days := (ms - day) / (24 * 3600 * 1000); days > 0 {
+		return fmt.Sprintf("%s+%dd", t.Format("15:04:05.999"), days)
+	}
+	return t.Format("15:04:05.999")
+}
+
+func (s *runner) attempt(at *schemas.Attempt, say func(string, ...any)) {
+	_, number, _ := strings.Cut(at.ID, "-")
+	s.attempts[number] = at
+	head := fmt.Sprintf("attempt %s: %s", number, at.Kind)
+	if at.Operation != "" {
+		head = fmt.Sprintf("attempt %s: %s", number, at.Operation)
+	}
+	head += " " + at.Provider + " " + at.Object
+	if at.RepeatOf != nil {
+		_, old, _ := strings.Cut(*at.RepeatOf, "-")
+		head += " repeat_of=" + old
+	}
+	if at.Page != nil {
+		say("%s cursor=%s", head, at.Page.Cursor)
+		return
+	}
+	for i, it := range at.Items {
+		line := it.ID
+		if it.Identity != "" {
+			line = it.IdentityField + "=" + it.Identity
+		}
+		line += fields(it.Fields)
+		for _, l := range it.Associations {
+			line += " →" + path(l)
+		}
+		switch {
+		case len(at.Items) == 1:
+			say("%s %s", head, line)
+		case i == 0:
+			say("%s %d items", head, len(at.Items))
+			fallthrough
+		default:
+			say("  %s", line)
+		}
+	}
+}
+
+func (s *runner) output(o *pipeline.Output) string {
+	if o.Value == nil {
+		return fmt.Sprintf("%s %s tombstone", o.Topic, o.Key)
+	}
+	switch v := o.Value.(type) {
+	case *schemas.Attempt:
+		return "" // shown as the effect that it is
+	case *schemas.SyncContact:
+		line := o.Topic + " " + o.Key + fields(v.Fields)
+		if v.DoNotCall {
+			line += " DO-NOT-CALL"
+		}
+		if v.ContactID != nil {
+			line += " contact=" + *v.ContactID
+		}
+		for _, l := range v.Links {
+			line += " " + path(l)
+		}
+		if v.Status != "active" {
+			line += " " + v.Status
+		}
+		return line
+	case *schemas.SyncCall:
+		line := fmt.Sprintf("%s %s rev=%d %s", o.Topic, o.Key, v.Revision, v.Status)
+		if v.PersonID != "" {
+			line += " person=" + v.PersonID
+		}
+		for _, l := range v.Logged {
+			line += fmt.Sprintf(" %s/%s/%s:%s", l.Provider, l.Object, l.ID, l.Status)
+		}
+		if v.Ambiguous {
+			line += " ambiguous"
+			for _, l := range v.Candidates {
+				line += " " + path(l)
+			}
+		}
+		return reason(line, v.Reason)
+	case *schemas.SyncRecord:
+		line := o.Topic + " " + o.Key + " " + v.Status
+		if v.ErrorMessage != nil {
+			line = reason(line, *v.ErrorMessage)
+		}
+		return line
+	case *schemas.FieldChange:
+		return fmt.Sprintf("%s %s %s: %s → %s (%s)", o.Topic, o.Key, v.Field, value(v.Old), value(v.New), v.Cause)
+	case *schemas.SyncHealth:
+		return reason(o.Topic+" "+o.Key+" "+v.State, v.Cause)
+	case *schemas.DeadLetter:
+		return reason(fmt.Sprintf("%s %s %s tries=%d", o.Topic, o.Key, v.Reason, v.Tries), v.Message)
+	}
+	return fmt.Sprintf("%s %s %T", o.Topic, o.Key, o.Value)
+}
+
+func reason(line, why string) string {
+	if why == "" {
+		return line
+	}
+	return line + ": " + why
+}
+
+func path(l schemas.Link) string { return l.Provider + "/" + l.Object + "/" + l.ID }
+
+func value(v *string) string {
+	switch {
+	case v == nil:
+		return "null"
+	case strings.ContainsAny(*v, " \n") || *v == "":
+		return fmt.Sprintf("%q", *v)
+	}
+	return *v
+}
+
+func fields(fs []schemas.Field) string {
+	var b strings.Builder
+	for _, f := range fs {
+		if f.Value != nil {
+			b.WriteString(" " + f.Name + "=" + value(f.Value))
+		} else {
+			b.WriteString(" " + f.Name + "=null")
+		}
+	}
+	return b.String()
+}
+
+// duplicates says that calls were counted as known already.
+func (s *runner) duplicates() error {
+	v, ok, err := s.m.Store().Get(state.System(0, 'n', "seq/duplicate calls"))
+	if err != nil || !ok || len(v) != 9 {
+		return err
+	}
+	if n := binary.BigEndian.Uint64(v[1:]); n > s.repeats {
+		s.repeats = n
+		s.out.WriteString("duplicate\n")
+	}
+	return nil
+}
