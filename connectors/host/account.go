@@ -2,9 +2,13 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +22,7 @@ import (
 type account struct {
 	h         *Host
 	partition int32
-	watch     pipeline.Watch
+	watch     pipeline.Watch // as it was opened; never changed
 	conn      connectors.Conn
 	openErr   error
 	ctx       context.Context // ends with stop: what has not left is dropped
@@ -31,8 +35,7 @@ func (h *Host) watch(partition int32, w pipeline.Watch) {
 	k := accountKey{partition, w.Tenant, w.Account.Provider}
 	old := h.accounts[k]
 	if old != nil && old.openErr == nil && reflect.DeepEqual(old.watch.Account, w.Account) {
-		old.watch = w
-		return
+		return // a stream under way knows its own position best
 	}
 	if old != nil {
 		old.stop()
@@ -45,7 +48,7 @@ func (h *Host) watch(partition int32, w pipeline.Watch) {
 		a.openErr = fmt.Errorf("no connector for %q", w.Account.Provider)
 		return
 	}
-	if a.conn, a.openErr = p.Open(h.cfg.Env, w.Tenant, w.Account); a.openErr != nil {
+	if a.conn, a.openErr = open(p, h.cfg.Env, w); a.openErr != nil {
 		h.cfg.Log.Error("opening a connection", "tenant", w.Tenant, "provider", w.Account.Provider, "why", a.openErr)
 		return
 	}
@@ -75,36 +78,85 @@ func (a *account) stop() {
 	}()
 }
 
-// do carries out one attempt. A provider that panics costs its attempt alone.
+// do carries out one attempt. A provider that panics costs its attempt alone. The
+// caller has counted it in busy.
 func (a *account) do(ctx context.Context, at *schemas.Attempt, leave time.Time) (ans connectors.Answer) {
-	if a.openErr != nil {
+	switch {
+	case a.openErr != nil:
 		return connectors.Answer{Result: unsent(at, schemas.NotSent, schemas.ErrAuth, a.openErr.Error())}
+	case a.ctx.Err() != nil:
+		return connectors.Answer{Result: aborted(at, "the partition has moved to another process, or the account has changed")}
+	case a.watch.Account.ID != at.Account:
+		return connectors.Answer{Result: aborted(at, "the attempt is for another account than the configured one")}
 	}
-	if a.ctx.Err() != nil {
-		return connectors.Answer{Result: aborted(at, "the partition has moved to another process")}
-	}
-	a.busy.Add(1)
-	defer a.busy.Done()
 	defer func() {
 		if p := recover(); p != nil {
-			a.h.cfg.Log.Error("a connector panicked", "provider", at.Provider, "attempt", at.ID, "panic", fmt.Sprint(p))
+			a.h.cfg.Log.Error("a connector panicked", "provider", at.Provider, "attempt", at.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			ans = connectors.Answer{Result: unsent(at, schemas.Unknown, schemas.ErrTransient, "the connector failed")}
 		}
 	}()
-	emit := func(ctx context.Context, c *schemas.CRMChange) error {
-		return a.emit(ctx, c, false)
+	var read reading
+	ans = a.conn.Do(ctx, at, leave, func(ctx context.Context, c *schemas.CRMChange) error {
+		return a.emit(ctx, c, read.add())
+	})
+	// P3: what was read is on its topic before anything says that it was.
+	if err := read.wait(ctx); err != nil && ans.Result.Error == "" {
+		return connectors.Answer{Result: unsent(at, schemas.Unknown, schemas.ErrTransient, "what was read could not be written to Kafka")}
 	}
-	ans = a.conn.Do(ctx, at, leave, emit)
-	if at.Kind != schemas.KindWrite && ans.Result.Error == "" {
-		// P3: what was read is on its topic before anything says that it was.
-		if err := a.h.producer.Flush(ctx); err != nil {
-			return connectors.Answer{Result: unsent(at, schemas.Unknown, schemas.ErrTransient, "what was read could not be written to Kafka")}
-		}
+	if len(ans.Result.Items) != len(at.Items) {
+		a.h.cfg.Log.Error("a connector's answer is not complete", "provider", at.Provider, "attempt", at.ID, "items", len(at.Items), "answered", len(ans.Result.Items))
+		return connectors.Answer{Result: unsent(at, schemas.Unknown, schemas.ErrTransient, "the connector's answer is not complete")}
 	}
 	return ans
 }
 
-func (a *account) emit(ctx context.Context, c *schemas.CRMChange, wait bool) error {
+// reading waits for the records of one attempt.
+type reading struct {
+	mu    sync.Mutex
+	open  int
+	err   error
+	empty chan struct{} // closed when none is open; nil unless somebody waits
+}
+
+// add counts a record in; the function that it returns counts it out.
+func (r *reading) add() func(error) {
+	r.mu.Lock()
+	r.open++
+	r.mu.Unlock()
+	return func(err error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.open--; r.err == nil {
+			r.err = err
+		}
+		if r.open == 0 && r.empty != nil {
+			close(r.empty)
+			r.empty = nil
+		}
+	}
+}
+
+func (r *reading) wait(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open > 0 {
+		empty := make(chan struct{})
+		r.empty = empty
+		r.mu.Unlock()
+		select {
+		case <-empty:
+		case <-ctx.Done():
+		}
+		r.mu.Lock()
+	}
+	if r.open > 0 {
+		return ctx.Err()
+	}
+	return r.err
+}
+
+// emit produces one change; done is called once, with what became of it.
+func (a *account) emit(ctx context.Context, c *schemas.CRMChange, done func(error)) error {
 	id := c.ID
 	if id == "" {
 		id = "~cursor"
@@ -113,8 +165,54 @@ func (a *account) emit(ctx context.Context, c *schemas.CRMChange, wait bool) err
 	if c.ObservedAt == 0 {
 		c.ObservedAt = a.h.cfg.Env.Now().UnixMilli()
 	}
+	key := a.watch.Tenant + "/" + c.Provider + "/" + c.Object + "/" + id
+	err := a.h.produce(ctx, a.partition, schemas.TopicCRMChanges, key, c, done)
+	if errors.Is(err, errTooLarge) {
+		// The source must get past it (P5): it goes on without its largest fields.
+		a.h.cfg.Log.Error("a record of a CRM is too large, its largest fields are left out", "tenant", a.watch.Tenant, "provider", c.Provider, "object", c.Object, "id", c.ID)
+		err = a.h.produce(ctx, a.partition, schemas.TopicCRMChanges, key, slim(c), done)
+	}
+	if err != nil {
+		done(err)
+		return err
+	}
 	a.h.metrics.changes.WithLabelValues(c.Provider).Inc()
-	return a.h.produce(ctx, a.partition, schemas.TopicCRMChanges, a.watch.Tenant+"/"+c.Provider+"/"+c.Object+"/"+id, c, wait)
+	return nil
+}
+
+// slim returns the change without its largest fields, so that the rest is at most
+// half of what a record may have.
+func slim(c *schemas.CRMChange) *schemas.CRMChange {
+	cut := func(fs []schemas.Field) []schemas.Field {
+		size := func(f schemas.Field) int {
+			if f.Value == nil {
+				return len(f.Name)
+			}
+			return len(f.Name) + len(*f.Value)
+		}
+		kept, total := slices.Clone(fs), 0
+		slices.SortStableFunc(kept, func(a, b schemas.Field) int { return size(a) - size(b) })
+		for i, f := range kept {
+			if total += size(f); total > schemas.RecordLimit/2 {
+				kept = kept[:i]
+				break
+			}
+		}
+		slices.SortFunc(kept, func(a, b schemas.Field) int { return strings.Compare(a.Name, b.Name) })
+		return kept
+	}
+	s := *c
+	if c.Record != nil {
+		r := *c.Record
+		r.Fields = cut(r.Fields)
+		s.Record = &r
+	}
+	if c.Stream != nil {
+		e := *c.Stream
+		e.Fields = cut(e.Fields)
+		s.Stream = &e
+	}
+	return &s
 }
 
 // follow keeps the account's stream running, from the last event that was
@@ -124,8 +222,12 @@ func (a *account) follow(s connectors.Streamer) {
 	failures := 0
 	for a.ctx.Err() == nil {
 		began := time.Now()
-		err := s.Stream(a.ctx, epoch, cursor, func(ctx context.Context, c *schemas.CRMChange) error {
-			if err := a.emit(ctx, c, true); err != nil {
+		err := a.stream(s, epoch, cursor, func(ctx context.Context, c *schemas.CRMChange) error {
+			var one reading
+			if err := a.emit(ctx, c, one.add()); err != nil {
+				return err
+			}
+			if err := one.wait(ctx); err != nil {
 				return err
 			}
 			if c.Stream != nil {
@@ -149,4 +251,26 @@ func (a *account) follow(s connectors.Streamer) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// stream follows a stream once; a connector that panics ends it.
+func (a *account) stream(s connectors.Streamer, epoch int64, cursor string, emit connectors.Emit) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.h.cfg.Log.Error("a connector panicked", "provider", a.watch.Account.Provider, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = errors.New("the connector panicked")
+		}
+	}()
+	return s.Stream(a.ctx, epoch, cursor, emit)
+}
+
+// open opens a connection; a connector that panics costs the account alone.
+func open(p connectors.Provider, env connectors.Env, w pipeline.Watch) (conn connectors.Conn, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			env.Log.Error("a connector panicked", "provider", w.Account.Provider, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			conn, err = nil, errors.New("the connector failed to open a connection")
+		}
+	}()
+	return p.Open(env, w.Tenant, w.Account)
 }

@@ -2,13 +2,16 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/registry"
 )
 
 // directory is the view of all tenants that webhook intake needs: an account of a
@@ -32,7 +35,9 @@ func newDirectory(h *Host) *directory {
 // answers 503.
 func (h *Host) Run(ctx context.Context) error {
 	d := h.directory
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(h.cfg.Brokers...), kgo.ClientID("crmstream-directory"), kgo.FetchIsolationLevel(kgo.ReadCommitted())}, h.cfg.Opts...)...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(h.cfg.Brokers...), kgo.ClientID("crmstream-directory"), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // the last offset can be a commit's marker
+	}, h.cfg.Opts...)...)
 	if err != nil {
 		return fmt.Errorf("reading the tenants: %w", err)
 	}
@@ -42,11 +47,15 @@ func (h *Host) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the tenants: %w", err)
 	}
+	starts, err := adm.ListStartOffsets(ctx, schemas.TopicControlTenants)
+	if err != nil {
+		return fmt.Errorf("reading the tenants: %w", err)
+	}
 	left := make(map[int32]int64)
 	from := make(map[int32]kgo.Offset)
 	ends.Each(func(o kadm.ListedOffset) {
 		from[o.Partition] = kgo.NewOffset().AtStart()
-		if o.Offset > 0 {
+		if s, ok := starts.Lookup(o.Topic, o.Partition); !ok || s.Offset < o.Offset {
 			left[o.Partition] = o.Offset
 		}
 	})
@@ -57,7 +66,9 @@ func (h *Host) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		fs := cl.PollFetches(ctx)
 		fs.EachRecord(func(rec *kgo.Record) {
-			d.apply(ctx, rec)
+			if !rec.Attrs.IsControl() {
+				d.apply(ctx, rec)
+			}
 			if end, waits := left[rec.Partition]; waits && rec.Offset+1 >= end {
 				if delete(left, rec.Partition); len(left) == 0 {
 					close(d.ready)
@@ -70,6 +81,13 @@ func (h *Host) Run(ctx context.Context) error {
 
 func (d *directory) apply(ctx context.Context, rec *kgo.Record) {
 	v, err := d.h.cfg.Codec.Decode(ctx, rec.Topic, rec.Value)
+	for wait := 100 * time.Millisecond; errors.Is(err, registry.ErrUnavailable) && ctx.Err() == nil; wait = min(2*wait, 5*time.Second) {
+		select { // without this version a webhook would be sent to the wrong tenant, or to none
+		case <-ctx.Done():
+		case <-time.After(wait):
+			v, err = d.h.cfg.Codec.Decode(ctx, rec.Topic, rec.Value)
+		}
+	}
 	c, ok := v.(*schemas.TenantConfig)
 	if err != nil || !ok {
 		return // the task dead-letters it

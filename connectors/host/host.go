@@ -180,8 +180,14 @@ func (h *Host) start(a *account, partition int32, at *schemas.Attempt) {
 	over := now.Add(time.Duration(at.OverBy-at.DecidedAt) * time.Millisecond)
 	h.metrics.attempts.WithLabelValues(at.Provider, at.Kind).Inc()
 	h.wg.Add(1)
+	if a != nil {
+		a.busy.Add(1) // here, under the lock: stop waits for what was counted before it
+	}
 	go func() {
 		defer h.wg.Done()
+		if a != nil {
+			defer a.busy.Done()
+		}
 		ctx, cancel := context.WithDeadline(h.ctx, over)
 		defer cancel()
 		var ans connectors.Answer
@@ -190,8 +196,7 @@ func (h *Host) start(a *account, partition int32, at *schemas.Attempt) {
 		} else {
 			ans = a.do(ctx, at, leave)
 		}
-		began := now
-		h.metrics.seconds.WithLabelValues(at.Provider, at.Kind).Observe(time.Since(began).Seconds())
+		h.metrics.seconds.WithLabelValues(at.Provider, at.Kind).Observe(time.Since(now).Seconds())
 		if ans.Result.Error != "" {
 			h.metrics.failures.WithLabelValues(at.Provider, ans.Result.Error).Inc()
 		}
@@ -209,32 +214,40 @@ func (h *Host) finish(partition int32, at *schemas.Attempt, ans connectors.Answe
 	if ans.Page != nil && at.Page != nil && r.Error == "" {
 		m := &schemas.CRMChange{Provider: at.Provider, Account: at.Account, Object: at.Object, ObservedAt: r.FinishedAt,
 			PageEnd: &schemas.PageMarker{Source: at.Page.Source, From: at.Page.Cursor, To: ans.Page.Next, AttemptID: at.ID, Last: ans.Page.Last}}
-		if err := h.produce(h.ctx, partition, schemas.TopicCRMChanges, at.Tenant+"/"+at.Provider+"/~cursor", m, true); err != nil {
+		var marker reading
+		err := h.produce(h.ctx, partition, schemas.TopicCRMChanges, at.Tenant+"/"+at.Provider+"/~cursor", m, marker.add())
+		if err == nil {
+			err = marker.wait(h.ctx)
+		}
+		if err != nil {
 			h.cfg.Log.Error("producing a page marker", "attempt", at.ID, "why", err)
 			return // without marker and result the attempt expires and the page is read again
 		}
 	}
-	if err := h.produce(h.ctx, partition, schemas.TopicCRMResults, at.Tenant+"/"+at.ID, r, false); err != nil {
+	if err := h.produce(h.ctx, partition, schemas.TopicCRMResults, at.Tenant+"/"+at.ID, r, nil); err != nil {
 		h.cfg.Log.Error("producing a result", "attempt", at.ID, "why", err)
 	}
 }
 
-// produce sends one record, in the order of its partition. With wait it returns
-// once Kafka has acknowledged it; else a failure is logged: what it answered
-// expires and is tried again.
-func (h *Host) produce(ctx context.Context, partition int32, topic, key string, v any, wait bool) error {
+var errTooLarge = errors.New("the record is too large")
+
+// produce sends one record, in the order of its partition. done, if there is one, is
+// called with what became of it unless an error is returned; a failure without done
+// is logged: what it answered expires and is tried again.
+func (h *Host) produce(ctx context.Context, partition int32, topic, key string, v any, done func(error)) error {
 	value, err := h.cfg.Codec.Append(nil, topic, v)
 	if err != nil {
 		return err
 	}
 	if len(key)+len(value) > schemas.RecordLimit {
-		return fmt.Errorf("a record for %s has %d bytes, at most %d fit", topic, len(key)+len(value), schemas.RecordLimit)
+		return fmt.Errorf("%w: a record for %s has %d bytes, at most %d fit", errTooLarge, topic, len(key)+len(value), schemas.RecordLimit)
 	}
 	rec := &kgo.Record{Topic: topic, Partition: partition, Key: []byte(key), Value: value}
-	if wait {
-		return h.producer.ProduceSync(ctx, rec).FirstErr()
-	}
 	h.producer.Produce(ctx, rec, func(_ *kgo.Record, err error) {
+		if done != nil {
+			done(err)
+			return
+		}
 		if err != nil && ctx.Err() == nil {
 			h.cfg.Log.Error("producing", "topic", topic, "key", key, "why", err)
 		}

@@ -87,7 +87,7 @@ func body(c profile.Call) string {
 	if c.RecordingURL != "" {
 		lines = append(lines, "Recording: "+c.RecordingURL)
 	}
-	text := strings.ReplaceAll(strings.Join(lines, "\n"), "\r\n", "\n")
+	text := strings.TrimRight(strings.ReplaceAll(strings.Join(lines, "\n"), "\r\n", "\n"), "\n")
 	return markup(text, bodyMax)
 }
 

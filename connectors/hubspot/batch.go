@@ -113,7 +113,7 @@ func (a *attempt) took(i int, rec *record) {
 
 func (a *attempt) failed(i int, f *fault) {
 	r := &a.res.Items[i]
-	class, id := classify(f)
+	class, id := a.written(f)
 	r.Outcome, r.Error, r.Code, r.Message, r.Fields = schemas.Sent, class, f.code(), rest.Redact(f.Message), f.fields()
 	if id != "" {
 		r.ID, r.URL = id, a.itemURL(a.at.Object, id)

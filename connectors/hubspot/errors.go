@@ -101,6 +101,16 @@ func classify(f *fault) (class, id string) {
 	return schemas.ErrPermanent, ""
 }
 
+// written is classify for a record that is written: a create or an upsert does not
+// need the record itself, so what is not found is something that it names.
+func (a *attempt) written(f *fault) (class, id string) {
+	class, id = classify(f)
+	if class == schemas.ErrNotFound && a.at.Operation != schemas.OpUpdate {
+		class = schemas.ErrPermanent
+	}
+	return class, id
+}
+
 // parse reads an error body; HTML and nothing at all give the zero fault.
 func parse(body []byte) (f fault, ok bool) {
 	if json.Unmarshal(body, &f) != nil {

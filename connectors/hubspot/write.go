@@ -152,7 +152,7 @@ func (a *attempt) refused(res *rest.Response, err error, outcome rest.Outcome, n
 		return
 	}
 	f, _ := parse(res.Body)
-	class, id := classify(&f)
+	class, id := a.written(&f)
 	switch {
 	case class == schemas.ErrThrottled || class == schemas.ErrDuplicates && n > 1:
 		e.Class = class
@@ -161,7 +161,7 @@ func (a *attempt) refused(res *rest.Response, err error, outcome rest.Outcome, n
 	default:
 		// The CRM looked at the one record and said what is wrong with it.
 		outcome = schemas.Sent
-		if e.Class == schemas.ErrBatch {
+		if e.Class == schemas.ErrBatch || a.at.Operation != schemas.OpUpdate {
 			e.Class = class
 		}
 	}

@@ -10,12 +10,13 @@ import (
 	"github.com/crmstream/crmstream/schemas"
 )
 
-// day is the first moment of the day that scripts play on, a Sunday, in ms.
+// day is the first moment of the day that scripts play on, a Sunday, in ms. They
+// begin at 09:00:00.
 var day = time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // Run runs a script and returns it with what really came out.
 func Run(script string) (string, error) {
-	s := &runner{m: NewMachine(Profiles(), day), attempts: make(map[string]*schemas.Attempt), versions: make(map[string]int64)}
+	s := &runner{m: NewMachine(Profiles(), day+9*3600*1000), attempts: make(map[string]*schemas.Attempt), versions: make(map[string]int64)}
 	var out strings.Builder
 	inOutput, ran := false, false
 	for n, line := range strings.Split(strings.TrimRight(script, "\n"), "\n") {

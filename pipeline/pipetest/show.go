@@ -66,7 +66,7 @@ func (s *runner) attempt(at *schemas.Attempt, say func(string, ...any)) {
 	for i, it := range at.Items {
 		line := it.ID
 		if it.Identity != "" {
-			line = it.IdentityField + "=" + it.Identity
+			line = "(" + it.IdentityField + "=" + it.Identity + ")"
 		}
 		line += fields(it.Fields)
 		for _, l := range it.Associations {

@@ -12,5 +12,10 @@
 // partition is touched only by the member that owns and has restored it, and every
 // commit is fenced by the group's generation (P12).
 //
+// On the embedded broker, which can tear a commit apart when it is killed, the
+// outputs of the last transaction stand in the changelog too and are produced again
+// after an unclean boot: at least once, and readers drop repeats by the header
+// crmstream.source.
+//
 // What may not live here: any rule of sync or delivery, any CRM.
 package run

@@ -15,6 +15,17 @@ type rangeReader struct {
 	at, end int64 // offset after the last that was taken; the end
 }
 
+// openRange reads the committed records of [start, end). The caller closes its client.
+func (r *Runner) openRange(topic string, partition int32, start, end int64) (*rangeReader, error) {
+	cl, err := kgo.NewClient(append(r.clientOpts(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().At(start)}}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to Kafka: %w", err)
+	}
+	return &rangeReader{cl: cl, topic: topic, at: start, end: end}, nil
+}
+
 // next returns the next record, nil at the end. Control records only move it on.
 func (rd *rangeReader) next(ctx context.Context) (*kgo.Record, error) {
 	for rd.at < rd.end {

@@ -271,13 +271,10 @@ func (p *replayer) reader(ctx context.Context, topic string) (*rangeReader, erro
 	if err != nil {
 		return nil, err
 	}
-	cl, err := kgo.NewClient(append(p.r.clientOpts(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {p.partition: kgo.NewOffset().At(start)}}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
+	rd, err := p.r.openRange(topic, p.partition, start, end)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to Kafka: %w", err)
+		return nil, err
 	}
-	rd := &rangeReader{cl: cl, topic: topic, at: start, end: end}
 	p.readers[topic] = rd
 	return rd, nil
 }

@@ -57,13 +57,6 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32)
 	if err != nil {
 		return fail(err)
 	}
-	resultsStart, resultsEnd, err := bounds(ctx, adm, schemas.TopicCRMResults, p)
-	if err != nil {
-		return fail(err)
-	}
-	if resultsStart == resultsEnd {
-		resultsEnd = 0
-	}
 	store := r.cfg.DB.Store(p)
 	wm, ok, err := store.Watermark()
 	if err != nil {
@@ -92,6 +85,10 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32)
 		}
 	}
 	pos, err := readPositions(store, p)
+	if err != nil {
+		return fail(err)
+	}
+	resultsEnd, err := r.afterLast(ctx, adm, schemas.TopicCRMResults, p, pos.Next[schemas.TopicCRMResults])
 	if err != nil {
 		return fail(err)
 	}
@@ -161,6 +158,41 @@ func (r *Runner) copyChangelog(ctx context.Context, store state.Store, wm *state
 		}
 	}
 	return count, nil
+}
+
+// afterLast returns the offset after the last record of a partition that can be
+// polled, at least from. The end offset will not do: markers of transactions stand
+// there too, at the restart of an embedded broker for one, and are never polled.
+func (r *Runner) afterLast(ctx context.Context, adm *kadm.Client, topic string, p int32, from int64) (int64, error) {
+	start, end, err := bounds(ctx, adm, topic, p)
+	if err != nil {
+		return 0, err
+	}
+	for window := int64(1000); ; window *= 10 { // from the back: the first window nearly always has one
+		at := max(start, from, end-window)
+		if at >= end {
+			return from, nil
+		}
+		rd, err := r.openRange(topic, p, at, end)
+		if err != nil {
+			return 0, err
+		}
+		last := int64(-1)
+		for rec, err := rd.next(ctx); rec != nil || err != nil; rec, err = rd.next(ctx) {
+			if err != nil {
+				rd.cl.Close()
+				return 0, err
+			}
+			last = rec.Offset
+		}
+		rd.cl.Close()
+		switch {
+		case last >= 0:
+			return last + 1, nil
+		case at == max(start, from):
+			return from, nil
+		}
+	}
 }
 
 // bounds returns the first offset and the high watermark of a partition.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/state/mem"
@@ -172,5 +175,64 @@ func TestDeadOwnerIsFenced(t *testing.T) {
 	h.counted(map[string]int{"acme": 5}) // within the helper's 30 s, half the transaction's timeout
 	if i := h.c.PartitionInfo(schemas.TopicSyncCalls, p); i.LastStableOffset == i.HighWatermark {
 		t.Error("the stranger's transaction was ended")
+	}
+}
+
+// Where crm.results ends in a transaction's marker it is caught up with its last
+// record: a marker is never polled.
+func TestMarkerAtTheEndOfResults(t *testing.T) {
+	h := newHarness(t)
+	p := schemas.PartitionOf("acme", testN)
+	if err := h.cl.ProduceSync(h.ctx(), &kgo.Record{Topic: schemas.TopicCRMResults, Partition: p, Key: []byte("acme/0-1"), Value: []byte(`{}`)}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	set := make(kadm.TopicsSet)
+	for q := range int32(testN) {
+		set.Add(schemas.TopicCRMResults, q)
+	}
+	if _, err := kadm.NewClient(h.cl).WriteTxnMarkers(h.ctx(), kadm.TxnMarkers{ProducerID: 4711, Topics: set}); err != nil {
+		t.Fatal(err)
+	}
+	if i := h.c.PartitionInfo(schemas.TopicCRMResults, p); i.HighWatermark != 2 {
+		t.Fatalf("the marker is not there: %+v", i)
+	}
+	r, _ := h.start("a", mem.New())
+	h.eventually("resume", func() bool {
+		s := r.Status()
+		for _, p := range s.Partitions {
+			if !p.Resumed {
+				return false
+			}
+		}
+		return len(s.Partitions) == testN
+	})
+}
+
+// A transaction without input commits an offset of each of its partitions: else a
+// member that was thrown out of the group would commit unfenced (P12).
+func TestEveryCommitIsFenced(t *testing.T) {
+	h := newHarness(t)
+	id := h.c.TopicInfo(anchor).TopicID
+	var mu sync.Mutex
+	fenced := make(map[int32]bool)
+	h.c.ControlKey(int16(kmsg.TxnOffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		h.c.KeepControl()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, t := range r.(*kmsg.TxnOffsetCommitRequest).Topics {
+			for _, p := range t.Partitions {
+				if t.Topic == anchor || t.TopicID == id {
+					fenced[p.Partition] = true
+				}
+			}
+		}
+		return nil, nil, false
+	})
+	r, _ := h.start("a", mem.New())
+	h.eventually("a transaction of each partition", func() bool { return r.Status().Transactions >= testN })
+	mu.Lock()
+	defer mu.Unlock()
+	if len(fenced) != testN {
+		t.Errorf("offsets of partitions %v were committed, want all %d", fenced, testN)
 	}
 }

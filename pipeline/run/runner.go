@@ -93,6 +93,8 @@ func New(cfg Config) (*Runner, error) {
 func (r *Runner) clientOpts() []kgo.Opt {
 	return append([]kgo.Opt{
 		kgo.SeedBrokers(r.cfg.Brokers...), kgo.ClientID("crmstream"), kgo.ProducerLinger(0),
+		// A leader that moved is looked for at once: a transaction has ten seconds.
+		kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(schemas.RecordLimit + (64 << 10)),
 		kgo.MaxBufferedRecords(1 << 20),
 	}, r.cfg.Opts...)

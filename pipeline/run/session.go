@@ -66,16 +66,22 @@ func (r *Runner) session(ctx context.Context) error {
 	return nil
 }
 
-func (s *session) open(ctx context.Context) error {
+func (s *session) open(ctx context.Context) (err error) {
 	r := s.r
 	plain, err := kgo.NewClient(r.clientOpts()...)
 	if err != nil {
 		return fmt.Errorf("connecting to Kafka: %w", err)
 	}
-	defer plain.Close()
+	defer func() {
+		if err != nil {
+			plain.Close()
+		}
+	}()
+	// Restores begin while the group's client is still being made: they have their own.
+	s.adm = kadm.NewClient(plain)
 	octx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	if s.boot, err = r.readBoot(octx, kadm.NewClient(plain)); err != nil {
+	if s.boot, err = r.readBoot(octx, s.adm); err != nil {
 		return err
 	}
 	n, err := CheckTopics(octx, plain)
@@ -88,6 +94,11 @@ func (s *session) open(ctx context.Context) error {
 	id := transactionalPrefix + r.cfg.Instance
 	if s.boot.Boot > 0 {
 		id = fmt.Sprintf("%s-b%d", id, s.boot.Boot)
+	}
+	// Our own last transaction is ended now and not at the first record: restoring
+	// would wait for it.
+	if err = r.fence(octx, id); err != nil {
+		return fmt.Errorf("fencing the last session: %w", err)
 	}
 	var topics []string
 	for _, t := range schemas.Inputs() {
@@ -110,18 +121,12 @@ func (s *session) open(ctx context.Context) error {
 		return fmt.Errorf("connecting to Kafka: %w", err)
 	}
 	s.cl = s.txn.Client()
-	s.adm = kadm.NewClient(s.cl)
-	// Our own last transaction is ended now and not at the first record: restoring
-	// would wait for it.
-	if _, _, err := s.cl.ProducerID(octx); err != nil {
-		s.cl.CloseAllowingRebalance()
-		return fmt.Errorf("fencing the transactional id: %w", err)
-	}
 	return nil
 }
 
 func (s *session) close() {
 	s.cl.CloseAllowingRebalance()
+	s.adm.Close()
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
 	for p := range s.r.owned {

@@ -21,6 +21,9 @@ import (
 func EnsureTopics(ctx context.Context, cl *kgo.Client, n int32, rf int16) error {
 	adm := kadm.NewClient(cl)
 	for _, t := range schemas.Topics() {
+		if t.Name == schemas.TopicBoot {
+			continue // the embedded broker's own: elsewhere there is none
+		}
 		partitions := n
 		if t.Single {
 			partitions = 1

@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -20,6 +21,9 @@ import (
 
 func (h *harness) booted(b boot) {
 	h.t.Helper()
+	if _, err := kadm.NewClient(h.cl).CreateTopic(h.ctx(), 1, 1, nil, schemas.TopicBoot); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		h.t.Fatal(err)
+	}
 	v, err := json.Marshal(b)
 	if err != nil {
 		h.t.Fatal(err)

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/crmstream/crmstream/schemas"
@@ -84,8 +86,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// Counts and lengths that promise what the message does not hold, at every place of
-// every record where a count or a length may stand.
+// Counts and lengths that promise what the message does not hold, at many places of
+// every record.
 func TestCountsThatLie(t *testing.T) {
 	c := offline(t)
 	lies := [][]byte{
@@ -102,7 +104,8 @@ func TestCountsThatLie(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for at := headerSize; at < len(good); at++ {
+		for range 60 {
+			at := headerSize + r.IntN(len(good)-headerSize)
 			for _, lie := range lies {
 				b := append(append(append([]byte(nil), good[:at]...), lie...), good[at+1:]...)
 				n := allocated(func() { _, err = c.Decode(t.Context(), topic.Name, b) })
@@ -120,5 +123,42 @@ func TestCountsThatLie(t *testing.T) {
 	}
 	if refused == 0 {
 		t.Error("nothing was refused: the lies were not where they hurt")
+	}
+}
+
+// A stranger may also bring a schema of his own, with fields that we skip: a type
+// that holds itself, an item of no bytes. Neither ends the process.
+func TestSchemasThatLie(t *testing.T) {
+	c := offline(t)
+	topic := schemas.TopicDialerCalls
+	good, err := c.Append(nil, topic, &schemas.CallEvent{CallID: "call-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		field string // comes before ours
+		bytes []byte // of that field
+	}{
+		"deeper than the stack": {
+			`{"name": "deep", "type": {"type": "record", "name": "N", "fields": [{"name": "next", "type": ["null", "N"]}]}}`,
+			append(bytes.Repeat([]byte{2}, schemas.RecordLimit), 0),
+		},
+		"2^62 items of nothing": {
+			`{"name": "many", "type": {"type": "array", "items": "null"}}`,
+			[]byte{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0},
+		},
+	} {
+		text, _ := schemas.AVSC("CallEvent")
+		text = strings.Replace(text, `"fields": [`, `"fields": [`+tt.field+`,`, 1)
+		url, _ := counting(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"schema": text}, nil) })
+		b := append([]byte{0, 0, 0, 0, 99}, tt.bytes...)
+		b = append(b, good[headerSize:]...)
+		stranger := NewCodec(url)
+		if n := allocated(func() { _, err = stranger.Decode(t.Context(), topic, b) }); n > 32<<20 {
+			t.Errorf("%s: %d bytes allocated", name, n)
+		}
+		if !errors.Is(err, ErrNotAvro) {
+			t.Errorf("%s: got %v, want %v", name, err, ErrNotAvro)
+		}
 	}
 }

@@ -73,6 +73,7 @@ func NewServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	opts := append([]kgo.Opt{
 		kgo.SeedBrokers(cfg.Brokers...), kgo.ClientID("crmstream-registry"), kgo.ProducerLinger(0),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RecordDeliveryTimeout(10 * time.Second),
+		kgo.KeepControlRecords(), // load reads to the end, which may be a marker
 	}, cfg.Opts...)
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -115,7 +116,9 @@ func (s *Server) load(ctx context.Context) error {
 		}
 		fs.EachRecord(func(r *kgo.Record) {
 			at = r.Offset + 1
-			s.apply(r.Key, r.Value)
+			if !r.Attrs.IsControl() {
+				s.apply(r.Key, r.Value)
+			}
 		})
 	}
 	return nil

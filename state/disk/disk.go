@@ -77,7 +77,9 @@ func Open(o Options) (*DB, error) {
 	}
 	p, err := pebble.Open(o.Dir, opts)
 	if err != nil {
-		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "lock") {
+		// Pebble has no error of its own for it: the first is the kernel's answer, the
+		// second Pebble's for a folder that this process has open itself.
+		if errors.Is(err, syscall.EAGAIN) || strings.HasSuffix(err.Error(), "lock held by current process") {
 			return nil, fmt.Errorf("opening %s: %w", o.Dir, ErrLocked)
 		}
 		return nil, fmt.Errorf("opening state in %s: %w", o.Dir, err)
@@ -108,7 +110,8 @@ func (d *DB) Partitions() ([]int32, error) {
 		if k == metaKey(p) {
 			ps = append(ps, p)
 		}
-		ok = it.SeekGE(state.PartitionPrefix(p + 1).Bytes())
+		next := successor(state.PartitionPrefix(p).Bytes())
+		ok = next != nil && it.SeekGE(next)
 	}
 	return ps, it.Error()
 }

@@ -33,7 +33,7 @@ func demoCommand() *cobra.Command {
 				o.Edits = max(1, o.Calls/10)
 			}
 			if o.Exit && !cmd.Flags().Changed("rate") {
-				o.Rate = 100
+				o.Rate = 40 // what the smallest of the CRM limits takes, one HubSpot portal of four tenants
 			}
 			o.AutoPorts, o.JSON, o.Out = ports == "auto", out.json(), cmd.OutOrStdout()
 			o.Terminal = o.Out == os.Stdout && term.IsTerminal(int(os.Stdout.Fd()))

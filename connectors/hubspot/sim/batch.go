@@ -6,6 +6,7 @@ package sim
 // whole batch, as they do in a create; in upsert by e-mail nothing is partial, trace ids or not; archiving an unknown id is a 204.
 
 import (
+	"cmp"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -260,7 +261,7 @@ func (c *call) batchUpsert() (int, any, error) {
 	for i := range req.Inputs {
 		in := &req.Inputs[i]
 		if in.IDProperty == "" || tab.unique[in.IDProperty] == nil {
-			return 0, nil, tab.nonUnique(max(in.IDProperty, "hs_object_id"))
+			return 0, nil, tab.nonUnique(cmp.Or(in.IDProperty, "hs_object_id"))
 		}
 		alone = alone && in.IDProperty != "email"
 	}

@@ -8,20 +8,26 @@ import (
 
 // event is one webhook event, as it is delivered and logged.
 type event struct {
-	EventID          int64  `json:"eventId"`
-	SubscriptionID   int64  `json:"subscriptionId"`
-	PortalID         int64  `json:"portalId"`
-	AppID            int64  `json:"appId"`
-	OccurredAt       int64  `json:"occurredAt"`
-	SubscriptionType string `json:"subscriptionType"`
-	AttemptNumber    int    `json:"attemptNumber"`
-	ObjectID         int64  `json:"objectId"`
-	ObjectTypeID     string `json:"objectTypeId,omitempty"`
-	PropertyName     string `json:"propertyName,omitempty"`
-	PropertyValue    string `json:"propertyValue,omitempty"`
-	ChangeFlag       string `json:"changeFlag,omitempty"`
-	ChangeSource     string `json:"changeSource"`
-	SourceID         string `json:"sourceId,omitempty"`
+	EventID          int64   `json:"eventId"`
+	SubscriptionID   int64   `json:"subscriptionId"`
+	PortalID         int64   `json:"portalId"`
+	AppID            int64   `json:"appId"`
+	OccurredAt       int64   `json:"occurredAt"`
+	SubscriptionType string  `json:"subscriptionType"`
+	AttemptNumber    int     `json:"attemptNumber"`
+	ObjectID         int64   `json:"objectId,omitempty"` // absent from associationChange
+	ObjectTypeID     string  `json:"objectTypeId,omitempty"`
+	PropertyName     string  `json:"propertyName,omitempty"`
+	PropertyValue    *string `json:"propertyValue,omitempty"` // "" when it was cleared
+	ChangeFlag       string  `json:"changeFlag,omitempty"`
+	ChangeSource     string  `json:"changeSource"`
+	SourceID         string  `json:"sourceId,omitempty"`
+
+	// Of associationChange.
+	AssociationType    string `json:"associationType,omitempty"`
+	FromObjectID       int64  `json:"fromObjectId,omitempty"`
+	ToObjectID         int64  `json:"toObjectId,omitempty"`
+	AssociationRemoved *bool  `json:"associationRemoved,omitempty"`
 
 	due int64 // ms of real time: not to be delivered before
 }
@@ -89,11 +95,17 @@ func (p *portal) eventsOf(t *tx, c *change) []*event {
 	raise := func(s subscription, flag, name, value string) {
 		p.lastEvent++
 		e := &event{EventID: p.lastEvent, SubscriptionID: s.id, PortalID: p.id, AppID: app.ID, OccurredAt: t.at, SubscriptionType: ot.singular + "." + s.kind,
-			ObjectID: c.ID, PropertyName: name, PropertyValue: value, ChangeFlag: flag, ChangeSource: t.by.kind, SourceID: t.by.id}
+			ObjectID: c.ID, PropertyName: name, ChangeFlag: flag, ChangeSource: t.by.kind, SourceID: t.by.id}
+		if name != "" {
+			e.PropertyValue = &value
+		}
 		if s.generic {
 			e.SubscriptionType, e.ObjectTypeID = "object."+s.kind, ot.id
 		}
 		out = append(out, e)
+	}
+	if c.Op == opLink || c.Op == opUnlink {
+		return p.linkEvents(t, c)
 	}
 	for _, s := range p.subs {
 		if s.ot != ot {
@@ -110,6 +122,35 @@ func (p *portal) eventsOf(t *tx, c *change) []*event {
 			if v, ok := c.Props[s.property]; ok {
 				raise(s, "", s.property, v)
 			}
+		}
+	}
+	return out
+}
+
+// linkEvents are the events of an association that came or went: one for each side.
+func (p *portal) linkEvents(t *tx, c *change) []*event {
+	from, to := typeNamed(c.Object), typeNamed(c.To)
+	removed := c.Op == opUnlink
+	var out []*event
+	for _, s := range p.subs {
+		if s.kind != "associationChange" {
+			continue
+		}
+		side := func(a, b *objectType, aID, bID int64) {
+			p.lastEvent++
+			e := &event{EventID: p.lastEvent, SubscriptionID: s.id, PortalID: p.id, AppID: p.cfg.App.ID, OccurredAt: t.at,
+				SubscriptionType: a.singular + ".associationChange", ChangeSource: t.by.kind, SourceID: t.by.id,
+				AssociationType: strings.ToUpper(a.singular + "_TO_" + b.singular), FromObjectID: aID, ToObjectID: bID, AssociationRemoved: &removed}
+			if s.generic {
+				e.SubscriptionType, e.ObjectTypeID = "object.associationChange", a.id
+			}
+			out = append(out, e)
+		}
+		if s.ot == from {
+			side(from, to, c.ID, c.ToID)
+		}
+		if s.ot == to {
+			side(to, from, c.ToID, c.ID)
 		}
 	}
 	return out

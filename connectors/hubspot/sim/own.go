@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // ownSurface serves everything under /_sim/: what the package comment lists.
@@ -175,7 +176,7 @@ func (s *Server) ownCount(r *http.Request) (any, error) {
 func (s *Server) ownWrite(r *http.Request) (any, error) {
 	var in struct {
 		Portal     int64           `json:"portal"`
-		User       string          `json:"user"`
+		User       text            `json:"user"`
 		Object     string          `json:"object"`
 		ID         text            `json:"id"`
 		Properties map[string]text `json:"properties"`
@@ -199,7 +200,7 @@ func (s *Server) ownWrite(r *http.Request) (any, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	user := in.User
+	user := strings.TrimPrefix(string(in.User), "userId:")
 	if user == "" {
 		user = "1"
 		if len(p.cfg.Owners) > 0 {

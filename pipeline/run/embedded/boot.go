@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/registry"
 )
 
 // Boot is one start of the broker: the value, as JSON, of the record on the topic
@@ -95,14 +96,28 @@ func closeTransactions(ctx context.Context, cl *kgo.Client) error {
 	}
 	all := make(kadm.TopicsSet)
 	for _, t := range topics {
+		// Nobody writes these in transactions, and their readers wait for the last
+		// record: a marker at the end is one that they never see.
+		if t.Topic == registry.SchemasTopic || t.Topic == schemas.TopicBoot {
+			continue
+		}
 		for p := range t.Partitions {
 			all.Add(t.Topic, p)
 		}
 	}
 	for _, t := range txns.Sorted() {
-		_, err := adm.WriteTxnMarkers(ctx, kadm.TxnMarkers{ProducerID: t.ProducerID, ProducerEpoch: 0, Commit: false, Topics: all})
+		rs, err := adm.WriteTxnMarkers(ctx, kadm.TxnMarkers{ProducerID: t.ProducerID, ProducerEpoch: 0, Commit: false, Topics: all})
 		if err != nil {
 			return fmt.Errorf("closing transaction %s: %w", t.TxnID, err)
+		}
+		for _, r := range rs {
+			for _, rt := range r.Topics {
+				for _, rp := range rt.Partitions {
+					if rp.Err != nil {
+						return fmt.Errorf("closing transaction %s on %s-%d: %w", t.TxnID, rp.Topic, rp.Partition, rp.Err)
+					}
+				}
+			}
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -44,6 +45,9 @@ type Broker struct {
 	http     *http.Server
 	url      string
 	served   chan error
+
+	closing  sync.Once
+	closeErr error
 }
 
 // Start opens the folder, or makes it, and serves until Close.
@@ -54,7 +58,8 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	b := &Broker{dir: cfg.Dir, served: make(chan error, 1)}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("starting the embedded broker: %w", err), b.release())
+			// What an unclean end left is not mended yet: the next start must know of it.
+			err = errors.Join(fmt.Errorf("starting the embedded broker: %w", err), b.release(b.boot.Clean))
 		}
 	}()
 	if b.lock, err = lockDir(cfg.Dir); err != nil {
@@ -143,26 +148,32 @@ func (b *Broker) RegistryURL() string { return b.url }
 // Boot is this start's number.
 func (b *Broker) Boot() int64 { return b.boot.Boot }
 
-// Close ends registry and broker and marks the folder as cleanly closed.
+// Close ends registry and broker and marks the folder as cleanly closed. Called
+// again, it returns what it returned first.
 func (b *Broker) Close(ctx context.Context) error {
+	b.closing.Do(func() { b.closeErr = b.close(ctx) })
+	return b.closeErr
+}
+
+func (b *Broker) close(ctx context.Context) error {
 	err := b.http.Shutdown(ctx)
 	if serr := <-b.served; !errors.Is(serr, http.ErrServerClosed) {
 		err = errors.Join(err, serr)
 	}
-	if err := errors.Join(err, b.release()); err != nil {
+	if err := errors.Join(err, b.release(true)); err != nil {
 		return fmt.Errorf("closing the embedded broker: %w", err)
 	}
 	return nil
 }
 
-func (b *Broker) release() error {
+func (b *Broker) release(clean bool) error {
 	if b.registry != nil {
 		b.registry.Close()
 	}
 	var err error
 	if b.cluster != nil {
 		b.cluster.Close()
-		err = writeBoot(b.dir, bootFile{Boot: b.boot.Boot, Closed: true})
+		err = writeBoot(b.dir, bootFile{Boot: b.boot.Boot, Closed: clean})
 	}
 	if b.lock != nil {
 		err = errors.Join(err, b.lock.Close())
