@@ -80,7 +80,7 @@ func New(cfg Config) (*Host, error) {
 		cfg.Env.Log = cfg.Log
 	}
 	opts := append([]kgo.Opt{
-		kgo.SeedBrokers(cfg.Brokers...), kgo.ClientID("crmstream-host"), kgo.ProducerLinger(0), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.SeedBrokers(cfg.Brokers...), kgo.ClientID("crmstream-host"), kgo.ProducerLinger(0), kgo.MetadataMinAge(250 * time.Millisecond), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(schemas.RecordLimit + (64 << 10)), kgo.MaxBufferedRecords(1 << 17),
 	}, cfg.Opts...)
 	cl, err := kgo.NewClient(opts...)

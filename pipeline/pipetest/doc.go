@@ -23,7 +23,6 @@
 //	09:00:00 wait                                timers alone
 //	09:00:00 resume                              a new owner
 //
-// A value with blanks stands in quotes; null clears a field; \xff is
-// a byte that is no text; nobody says who the
+// A value with blanks stands in quotes; null clears a field; nobody says who the
 // tenant is: it is the last one named.
 package pipetest

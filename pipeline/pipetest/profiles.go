@@ -38,8 +38,13 @@ func sf() *profile.Profile {
 			fs := []schemas.Field{schemas.Text("ActivityDate", time.UnixMilli(c.StartedAt).In(c.TimeZone).Format(time.DateOnly))}
 			return append(fs, common(c, "CallDisposition", "Description", "OwnerId", "Seconds", "WhoId")...), nil
 		}},
-		Limits:      profile.Limits{Upsert: 4, Update: 4, Create: 2, Read: 4, InFlight: 2},
-		NormalizeID: func(id string) string { return strings.TrimPrefix(id, "short-") },
+		Limits: profile.Limits{Upsert: 4, Update: 4, Create: 2, Read: 4, InFlight: 2},
+		NormalizeID: func(id string) string {
+			if id == "poison" {
+				panic("an id on which the rules panic")
+			}
+			return strings.TrimPrefix(id, "short-")
+		},
 	}
 }
 

@@ -51,7 +51,7 @@ func parse(ws []string) *args {
 		case v == "null":
 			a.named = append(a.named, schemas.Field{Name: k})
 		default:
-			a.named = append(a.named, schemas.Text(k, strings.ReplaceAll(v, `\xff`, "\xff")))
+			a.named = append(a.named, schemas.Text(k, v))
 		}
 	}
 	return a

@@ -138,7 +138,8 @@ func (b believer) Do(int32, []pipeline.Effect) {}
 
 type harness struct {
 	t     *testing.T
-	c     *kfake.Cluster
+	c     *kfake.Cluster // nil where the broker is another
+	addrs []string
 	cl    *kgo.Client
 	codec *jsonCodec
 	task  pipeline.Task
@@ -152,12 +153,20 @@ func newHarness(t *testing.T) *harness {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(1<<20))
+	h := harnessAt(t, c.ListenAddrs())
+	h.c = c
+	return h
+}
+
+// harnessAt is a harness on a broker of the test's own.
+func harnessAt(t *testing.T, addrs []string) *harness {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(1<<20))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	h := &harness{t: t, c: c, cl: cl, codec: &jsonCodec{}, task: counter{}, all: &believers{who: make(map[int32]string)}}
+	h := &harness{t: t, addrs: addrs, cl: cl, codec: &jsonCodec{}, task: counter{}, all: &believers{who: make(map[int32]string)}}
 	if err := EnsureTopics(h.ctx(), cl, testN, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +182,7 @@ func (h *harness) ctx() context.Context {
 // start runs a member; stop ends it and waits.
 func (h *harness) start(name string, db state.DB, with ...func(*Config)) (r *Runner, stop func()) {
 	h.t.Helper()
-	cfg := Config{Brokers: h.c.ListenAddrs(), Instance: name, Partitions: testN, Codec: h.codec, Task: h.task, Effects: believer{h.all, name}, DB: db}
+	cfg := Config{Brokers: h.addrs, Instance: name, Partitions: testN, Codec: h.codec, Task: h.task, Effects: believer{h.all, name}, DB: db}
 	for _, w := range with {
 		w(&cfg)
 	}
@@ -216,7 +225,7 @@ func (h *harness) send(tenant string, partition int32, n int, direction string) 
 // read returns the committed records of a topic once there are at least n.
 func (h *harness) read(topic string, n int) []*kgo.Record {
 	h.t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(h.c.ListenAddrs()...), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(h.addrs...), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		h.t.Fatal(err)
 	}

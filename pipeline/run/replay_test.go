@@ -45,7 +45,7 @@ func TestReplay(t *testing.T) {
 	h.read(schemas.TopicSyncChanges, 22)
 	stop()
 
-	cfg := ReplayConfig{Brokers: h.c.ListenAddrs(), Codec: h.codec, Task: counter{}, Partitions: testN}
+	cfg := ReplayConfig{Brokers: h.addrs, Codec: h.codec, Task: counter{}, Partitions: testN}
 	rep, err := Replay(h.ctx(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestReplayCatchesMapOrder(t *testing.T) {
 	_, stop := h.start("a", mem.New())
 	h.read(schemas.TopicSyncChanges, 120)
 	stop()
-	rep, err := Replay(h.ctx(), ReplayConfig{Brokers: h.c.ListenAddrs(), Codec: h.codec, Task: h.task, Only: []int32{schemas.PartitionOf("acme", testN)}, Partitions: testN})
+	rep, err := Replay(h.ctx(), ReplayConfig{Brokers: h.addrs, Codec: h.codec, Task: h.task, Only: []int32{schemas.PartitionOf("acme", testN)}, Partitions: testN})
 	if err != nil || len(rep.Differences) == 0 {
 		t.Errorf("outputs in the order of a map gave no differences, %v", err)
 	}
@@ -88,7 +88,7 @@ func TestReplayNeedsItsInputs(t *testing.T) {
 	if err := h.c.DeleteRecords(schemas.TopicDialerCalls, p, 5); err != nil {
 		t.Fatal(err)
 	}
-	cfg := ReplayConfig{Brokers: h.c.ListenAddrs(), Codec: h.codec, Task: counter{}, Partitions: testN}
+	cfg := ReplayConfig{Brokers: h.addrs, Codec: h.codec, Task: counter{}, Partitions: testN}
 	if _, err := Replay(h.ctx(), cfg); !errors.Is(err, ErrNotReplayable) {
 		t.Errorf("got %v, want ErrNotReplayable", err)
 	}

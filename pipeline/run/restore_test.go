@@ -85,7 +85,7 @@ func TestTruncatedChangelogIsRefused(t *testing.T) {
 	if err := h.c.DeleteRecords(schemas.TopicChangelog, p, h.c.PartitionInfo(schemas.TopicChangelog, p).HighWatermark); err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(Config{Brokers: h.c.ListenAddrs(), Instance: "a", Partitions: testN, Codec: h.codec, Task: h.task, Effects: believer{h.all, "a"}, DB: mem.New()})
+	r, err := New(Config{Brokers: h.addrs, Instance: "a", Partitions: testN, Codec: h.codec, Task: h.task, Effects: believer{h.all, "a"}, DB: mem.New()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestDeadOwnerIsFenced(t *testing.T) {
 	h := newHarness(t)
 	p := schemas.PartitionOf("acme", testN)
 	for topic, id := range map[string]string{schemas.TopicChangelog: transactionalPrefix + "dead", schemas.TopicSyncCalls: "stranger"} {
-		cl, err := kgo.NewClient(kgo.SeedBrokers(h.c.ListenAddrs()...), kgo.TransactionalID(id), kgo.TransactionTimeout(time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		cl, err := kgo.NewClient(kgo.SeedBrokers(h.addrs...), kgo.TransactionalID(id), kgo.TransactionTimeout(time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -134,7 +134,7 @@ func TestTornCommitIsMadeWhole(t *testing.T) {
 			if clean {
 				return
 			}
-			rep, err := Replay(h.ctx(), ReplayConfig{Brokers: h.c.ListenAddrs(), Codec: h.codec, Task: h.task, Partitions: testN})
+			rep, err := Replay(h.ctx(), ReplayConfig{Brokers: h.addrs, Codec: h.codec, Task: h.task, Partitions: testN})
 			if err != nil || len(rep.Differences) > 0 {
 				t.Errorf("replay: %v %v", rep, err)
 			}

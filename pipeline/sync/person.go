@@ -24,6 +24,7 @@ type edit struct {
 	dirty   bool         // to be stored
 	linked  bool         // a CRM record joined it, or came back
 	former  []fieldValue // values that were replaced
+	set     []string     // fields that have a new value
 	origin  string
 	at      int64
 }
@@ -164,6 +165,7 @@ func (w *world) take(e *edit, m *profile.Mapping, v *string) {
 		e.former = append(e.former, *cur)
 	}
 	e.p.set(fieldValue{Name: m.Dialer, Value: v, At: e.at, From: e.origin, Ref: w.ref})
+	e.set = append(e.set, m.Dialer)
 	e.changed, e.dirty = true, true
 	w.fieldChange(e, m.Dialer, old, v, "last_write_wins")
 }

@@ -18,7 +18,7 @@ func (w *world) store(e *edit) error {
 	}
 	if e.changed {
 		w.unindex(e)
-		if err := w.index(e.p); err != nil {
+		if err := w.index(e); err != nil {
 			return err
 		}
 		w.publish(e)
@@ -81,13 +81,17 @@ func (w *world) wakeAll(p *person) {
 
 // index keeps one entry per e-mail and number of a person, and wakes the calls that
 // wait for a number.
-func (w *world) index(p *person) error {
-	for i := range p.Fields {
-		k, v := w.indexed(&p.Fields[i])
+func (w *world) index(e *edit) error {
+	for _, name := range e.set {
+		f, ok := e.p.field(name)
+		if !ok {
+			continue
+		}
+		k, v := w.indexed(f)
 		if v == "" {
 			continue
 		}
-		had, err := w.mark(k, v+"\x00"+p.ID)
+		had, err := w.mark(k, v+"\x00"+e.p.ID)
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func (s *Sync) Settle(tx *pipeline.Tx, tenant string, settled []pipeline.Settlem
 		return nil
 	}
 	w := &world{s: s, tx: tx, t: tx.Tenant(tenant), ref: "result"}
-	cfg, ok, err := get(w, configs, kindConfig, "")
+	cfg, ok, err := w.config()
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ const (
 	kindOwner   state.Kind = 'O' // provider NUL e-mail → owner id
 	kindOwnerID state.Kind = 'I' // provider NUL owner id → e-mail
 	kindUnknown state.Kind = 'u' // seq → record of a tenant that is not configured
+	kindWaiting state.Kind = 'w' // there are such records
 )
 
 // Kinds of timers. Those of deliver are small letters.

@@ -15,6 +15,7 @@ type Sync struct {
 	profiles map[string]*profile.Profile
 	order    []string // of the profiles, as given
 	zones    zones
+	configs  decodedConfigs
 }
 
 // New returns a Sync for CRMs with these profiles.
@@ -34,7 +35,7 @@ func (s *Sync) Step(tx *pipeline.Tx, in *pipeline.Record) (pipeline.Intents, err
 		err := w.configure(c)
 		return w.want, err
 	}
-	cfg, ok, err := get(w, configs, kindConfig, "")
+	cfg, ok, err := w.config()
 	if err != nil {
 		return w.want, err
 	}
@@ -78,7 +79,7 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 	if c.Tenant != w.t.Name() {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "the record's key names another tenant than its value")
 	}
-	old, ok, err := get(w, configs, kindConfig, "")
+	old, ok, err := w.config()
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (s *Sync) Resume(tx *pipeline.Tx) ([]string, error) {
 	}
 	for _, t := range tenants {
 		w := &world{s: s, tx: tx, t: tx.Tenant(t), ref: "resume"}
-		cfg, ok, err := get(w, configs, kindConfig, "")
+		cfg, ok, err := w.config()
 		if err != nil {
 			return nil, err
 		}
@@ -304,7 +305,7 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer) (want pipeline.Intents, 
 	default:
 		return w.want, false, nil
 	}
-	cfg, configured, err := get(w, configs, kindConfig, "")
+	cfg, configured, err := w.config()
 	if err != nil {
 		return w.want, true, err
 	}

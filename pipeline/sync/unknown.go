@@ -8,13 +8,11 @@ import (
 	"github.com/crmstream/crmstream/state"
 )
 
+// anyUnknown reports whether earlier records of the tenant still wait. It is asked
+// of every record, and therefore no scan.
 func (w *world) anyUnknown() (bool, error) {
-	found := false
-	err := w.tx.Store.Scan(w.t.Prefix(kindUnknown, ""), state.Key{}, func(state.Key, []byte) (bool, error) {
-		found = true
-		return false, nil
-	})
-	return found, err
+	_, ok, err := w.tx.Store.Get(w.t.Key(kindWaiting, ""))
+	return ok, err
 }
 
 func (w *world) totalKey() state.Key { return state.System(w.tx.Partition, 'H', "") }
@@ -55,6 +53,7 @@ func (w *world) hold(in *pipeline.Record) error {
 	total.Bytes += int64(len(in.Value))
 	w.tx.Store.Put(w.totalKey(), heldTotals.Marshal(total))
 	put(w, heldRecs, kindUnknown, fmt.Sprintf("%020d", seq), h)
+	w.tx.Store.Put(w.t.Key(kindWaiting, ""), []byte{1})
 	w.timer(w.tx.Now+unknownFor, timerUnknown, "")
 	return nil
 }
@@ -112,6 +111,17 @@ func (w *world) unknownTick(configured bool) error {
 		w.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
 	}
 	w.tx.Store.Put(w.totalKey(), heldTotals.Marshal(total))
+	left := false
+	err = w.tx.Store.Scan(w.t.Prefix(kindUnknown, ""), state.Key{}, func(state.Key, []byte) (bool, error) {
+		left = true
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	if !left {
+		w.tx.Store.Delete(w.t.Key(kindWaiting, ""))
+	}
 	if configured && len(items) == unknownAtOnce {
 		w.timer(w.tx.Now+1, timerUnknown, "")
 	}

@@ -69,7 +69,7 @@ type world struct {
 	seen    []pipetest.Happened
 	status  map[string]string // call → last on sync.calls
 	logged  map[string][]schemas.Logged
-	bad     int               // answers that cost a try
+	bad     int // answers that cost a try
 }
 
 func profiles() []*profile.Profile {

@@ -18,7 +18,8 @@ func IsReference(s string) bool {
 	return ok && rest != "" && (kind == "env" || kind == "file")
 }
 
-// Secret resolves a reference. Its errors name the reference, never what was found.
+// Secret resolves a reference at use. P10: its errors name the reference, never what was
+// found.
 func Secret(_ context.Context, ref string) (string, error) {
 	kind, rest, _ := strings.Cut(ref, ":")
 	switch {
