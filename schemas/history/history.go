@@ -10,11 +10,8 @@ import (
 	"strings"
 )
 
-// The pattern takes this package's own files too: one that matches nothing, as before
-// the first version, would not compile.
-//
-//go:embed *
-var released embed.FS
+//go:embed v*/samples.txt
+var samples embed.FS
 
 // samplesFile holds, one per line, a record's name and the bytes of one record,
 // without the wire format's header, in hexadecimal.
@@ -22,7 +19,7 @@ const samplesFile = "samples.txt"
 
 // Versions returns the released versions, oldest first: "v1", "v2", …
 func Versions() []string {
-	entries, err := released.ReadDir(".")
+	entries, err := Released.ReadDir(".")
 	if err != nil {
 		panic(err) // the root of an embedded file system can be read
 	}
@@ -47,7 +44,7 @@ func number(version string) int {
 
 // Records returns the names of a version's records, sorted.
 func Records(version string) ([]string, error) {
-	files, err := fs.Glob(released, version+"/*.avsc")
+	files, err := fs.Glob(Released, version+"/*.avsc")
 	if err != nil {
 		return nil, fmt.Errorf("listing the records of %s: %w", version, err)
 	}
@@ -60,7 +57,7 @@ func Records(version string) ([]string, error) {
 // AVSC returns the text of a record's schema in a version; the error is
 // fs.ErrNotExist if the version has no such record.
 func AVSC(version, record string) (string, error) {
-	b, err := released.ReadFile(version + "/" + record + ".avsc")
+	b, err := Released.ReadFile(version + "/" + record + ".avsc")
 	if err != nil {
 		return "", fmt.Errorf("reading the schema of %s in %s: %w", record, version, err)
 	}
@@ -69,19 +66,19 @@ func AVSC(version, record string) (string, error) {
 
 // Samples returns the bytes that a version wrote for one record of each kind.
 func Samples(version string) (map[string][]byte, error) {
-	b, err := released.ReadFile(version + "/" + samplesFile)
+	b, err := samples.ReadFile(version + "/" + samplesFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the samples of %s: %w", version, err)
 	}
-	samples := make(map[string][]byte)
+	bytesOf := make(map[string][]byte)
 	for line := range strings.Lines(string(b)) {
 		record, text, ok := strings.Cut(strings.TrimSpace(line), " ")
 		if !ok {
 			return nil, fmt.Errorf("samples of %s: the line %q is not \"record hex\"", version, line)
 		}
-		if samples[record], err = hex.DecodeString(text); err != nil {
+		if bytesOf[record], err = hex.DecodeString(text); err != nil {
 			return nil, fmt.Errorf("samples of %s: %s: %w", version, record, err)
 		}
 	}
-	return samples, nil
+	return bytesOf, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/registry"
@@ -106,6 +107,18 @@ func closeTransactions(ctx context.Context, cl *kgo.Client) error {
 		}
 	}
 	for _, t := range txns.Sorted() {
+		// A producer that outlived the broker must not go on in the middle of a
+		// transaction that is closed here: its epoch ends now.
+		req := kmsg.NewPtrInitProducerIDRequest()
+		id := t.TxnID
+		req.TransactionalID, req.TransactionTimeoutMillis = &id, 10_000
+		resp, err := req.RequestWith(ctx, cl)
+		if err == nil {
+			err = kerr.ErrorForCode(resp.ErrorCode)
+		}
+		if err != nil {
+			return fmt.Errorf("fencing the producer of transaction %s: %w", t.TxnID, err)
+		}
 		rs, err := adm.WriteTxnMarkers(ctx, kadm.TxnMarkers{ProducerID: t.ProducerID, ProducerEpoch: 0, Commit: false, Topics: all})
 		if err != nil {
 			return fmt.Errorf("closing transaction %s: %w", t.TxnID, err)

@@ -85,11 +85,12 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	if b.boot, err = nextBoot(cfg.Dir); err != nil {
 		return nil, errors.Join(err, kafkaListener.Close(), registryListener.Close())
 	}
+	guard := newGuardListener(kafkaListener)
 	b.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(1), kfake.Ports(portNumber), kfake.DataDir(filepath.Join(cfg.Dir, "kafka")),
 		kfake.DefaultNumPartitions(int(cfg.Partitions)), kfake.GroupMinSessionTimeout(time.Second), kfake.MaxVersions(versions()),
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "60000"}),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return guardListener{kafkaListener}, nil }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return guard, nil }),
 	)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", cfg.Dir, err), kafkaListener.Close(), registryListener.Close())
@@ -101,7 +102,7 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 		}
 		return nil, nil, false
 	})
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ClientID("crmstream-embedded"), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(10*time.Second))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ClientID("crmstream-embedded"), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(10*time.Second), kgo.Dialer(guard.dial))
 	if err != nil {
 		return nil, errors.Join(err, registryListener.Close())
 	}
@@ -114,6 +115,7 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	if err := b.publish(ctx, cl); err != nil {
 		return nil, errors.Join(err, registryListener.Close())
 	}
+	close(guard.ready)
 	if b.registry, err = registry.NewServer(ctx, registry.ServerConfig{Brokers: []string{b.Addr()}, Logger: cfg.Logger}); err != nil {
 		return nil, errors.Join(err, registryListener.Close())
 	}

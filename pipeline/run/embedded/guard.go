@@ -1,9 +1,11 @@
 package embedded
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"net"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -19,15 +21,61 @@ var errTurnedAway = errors.New("embedded broker: a frame that is no Kafka reques
 
 // guardListener hands out connections that let only frames with a known API key
 // through: others end the broker's process.
-type guardListener struct{ net.Listener }
+//
+// Until ready is closed nobody from outside gets in: they wait in the backlog while
+// the boot closes what an earlier one left open, through connections that dial
+// makes.
+type guardListener struct {
+	net.Listener
+	inner chan net.Conn
+	ready chan struct{}
+	done  chan struct{}
+	once  *sync.Once
+}
+
+func newGuardListener(l net.Listener) guardListener {
+	return guardListener{l, make(chan net.Conn), make(chan struct{}), make(chan struct{}), new(sync.Once)}
+}
 
 func (l guardListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.inner:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	case <-l.ready:
+	}
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
 	return &guardConn{Conn: c}, nil
 }
+
+// Close ends the listener, also where it waits to be ready.
+func (l guardListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return l.Listener.Close()
+}
+
+// dial connects the boot's own client past the door.
+func (l guardListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case l.inner <- innerConn{theirs}:
+		return innerConn{ours}, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// innerConn is a connection within the process; the broker wants an address of it.
+type innerConn struct{ net.Conn }
+
+func (innerConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (innerConn) LocalAddr() net.Addr  { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
 // guardConn is read by one goroutine, as the broker does.
 type guardConn struct {
