@@ -311,8 +311,14 @@ func TestRegisterTriesAgain(t *testing.T) {
 		}
 		answer(w, map[string]int{"id": 7}, nil)
 	})
-	if err := NewCodec(url).Register(within(t, 10*time.Second)); err != nil {
+	c := NewCodec(url)
+	if err := c.Register(within(t, 10*time.Second)); err != nil {
 		t.Error(err)
+	}
+	for _, topic := range topicsWithRecords() {
+		if _, err := c.Append(nil, topic.Name, schemas.New(topic.Record)); err != nil {
+			t.Errorf("registered, and yet: %v", err)
+		}
 	}
 	refusing, asked := counting(t, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, nil, &problem{409, 409, "incompatible"})

@@ -25,7 +25,10 @@ type Registry struct {
 
 // ClientOpts are the options that the client of a Registry needs.
 func ClientOpts() []kgo.Opt {
-	return []kgo.Opt{kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.FetchIsolationLevel(kgo.ReadCommitted())}
+	return []kgo.Opt{
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // the last offset of a partition may be a transaction's marker
+	}
 }
 
 // New returns a Registry on a client made with ClientOpts.
@@ -150,14 +153,17 @@ func (r *Registry) read(ctx context.Context) (map[string]schemas.TenantConfig, i
 		}
 		var bad error
 		fetches.EachRecord(func(rec *kgo.Record) {
+			if rec.Offset+1 >= want[rec.Partition] {
+				delete(want, rec.Partition)
+			}
+			if rec.Attrs.IsControl() {
+				return
+			}
 			v, err := r.codec.Decode(ctx, rec.Topic, rec.Value)
 			if c, ok := v.(*schemas.TenantConfig); err == nil && ok && c.Version >= newest[c.Tenant].Version {
 				newest[c.Tenant] = *c
 			} else if errors.Is(err, registry.ErrUnavailable) {
 				bad = err
-			}
-			if rec.Offset+1 >= want[rec.Partition] {
-				delete(want, rec.Partition)
 			}
 		})
 		if bad != nil {
