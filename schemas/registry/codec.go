@@ -34,6 +34,14 @@ const headerSize = 5
 // again.
 const unknownFor = 10 * time.Second
 
+// maxUnknown bounds how many unknown ids of a topic are remembered: a stranger can
+// send one with every record.
+const maxUnknown = 4096
+
+// noSuchSchema is the registry's own code for an id that it does not have. A 404
+// without it is some proxy's, and says nothing of the id.
+const noSuchSchema = 40403
+
 // Codec encodes and decodes records of the catalogue's topics. It is safe for
 // concurrent use.
 type Codec struct {
@@ -51,6 +59,7 @@ type reader struct {
 
 	mu      sync.RWMutex
 	writers map[int]writer // by schema id
+	unknown int            // entries without a schema, at most
 }
 
 type writer struct {
@@ -116,8 +125,19 @@ func (c *Codec) Register(ctx context.Context) error {
 
 func (r *reader) learn(id int, w writer) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w.schema == nil {
+		if r.unknown >= maxUnknown {
+			for id, w := range r.writers {
+				if w.schema == nil {
+					delete(r.writers, id)
+				}
+			}
+			r.unknown = 0
+		}
+		r.unknown++
+	}
 	r.writers[id] = w
-	r.mu.Unlock()
 }
 
 // Append appends v, a pointer to the topic's record type, in the wire format.
@@ -191,7 +211,7 @@ func (c *Codec) ask(ctx context.Context, r *reader, id int) (writer, error) {
 	s, err := c.client.SchemaByID(ctx, id)
 	if err != nil {
 		var re *sr.ResponseError
-		if errors.As(err, &re) && re.StatusCode == http.StatusNotFound {
+		if errors.As(err, &re) && re.ErrorCode == noSuchSchema {
 			return bad("the registry does not have it"), nil
 		}
 		return writer{}, fmt.Errorf("decoding %s: %w: %w", r.record, ErrUnavailable, err)

@@ -234,6 +234,23 @@ func TestAnUnknownIDIsAskedForOnce(t *testing.T) {
 	}
 }
 
+// A stranger who sends another id with every record does not fill our memory.
+func TestUnknownIDsAreForgotten(t *testing.T) {
+	url, _ := counting(t, notFound)
+	c := NewCodec(url)
+	r := c.readers[schemas.TopicDialerCalls]
+	r.learn(7, writer{schema: r.schema})
+	for id := range 3 * maxUnknown {
+		r.learn(1000+id, writer{})
+	}
+	if n := len(r.writers); n > maxUnknown+1 {
+		t.Errorf("%d ids are remembered", n)
+	}
+	if r.writers[7].schema == nil {
+		t.Error("a schema that is known was forgotten with them")
+	}
+}
+
 // A schema that is registered after its first record is found, once the memory of
 // its absence is old.
 func TestAnUnknownIDIsAskedForAgain(t *testing.T) {
@@ -275,8 +292,11 @@ func TestARegistryThatIsAwayIsNoDeadLetter(t *testing.T) {
 	busy, _ := counting(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "later", http.StatusServiceUnavailable) })
 	limited, _ := counting(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "slower", http.StatusTooManyRequests) })
 	locked, _ := counting(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "who?", http.StatusUnauthorized) })
+	proxy, _ := counting(t, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "default backend - 404", http.StatusNotFound)
+	})
 	babble, _ := counting(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") })
-	for name, url := range map[string]string{"gone": gone.URL, "busy": busy, "limited": limited, "locked": locked, "babble": babble, "no address": "::"} {
+	for name, url := range map[string]string{"gone": gone.URL, "busy": busy, "limited": limited, "locked": locked, "babble": babble, "a proxy without it": proxy, "no address": "::"} {
 		_, err := NewCodec(url).Decode(t.Context(), schemas.TopicDialerCalls, []byte{0, 0, 0, 0, 9, 0})
 		if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknownSchema) || errors.Is(err, ErrNotAvro) {
 			t.Errorf("%s: %v", name, err)

@@ -235,6 +235,9 @@ func (s *Server) getVersion(r *http.Request) (any, error) {
 func (s *Server) deleteVersion(r *http.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if flag(r, "permanent") {
+		return s.purgeVersion(r)
+	}
 	v, err := s.find(r)
 	if err != nil {
 		return nil, err
@@ -244,11 +247,34 @@ func (s *Server) deleteVersion(r *http.Request) (any, error) {
 	return v.Version, s.persist(r.Context(), recordKey{"SCHEMA", v.Subject, v.Version, 1}, &gone)
 }
 
+// purgeVersion deletes a version that is deleted already for good; the caller holds
+// the lock.
+func (s *Server) purgeVersion(r *http.Request) (any, error) {
+	n, err := strconv.Atoi(r.PathValue("version"))
+	sub := s.subjects[r.PathValue("subject")]
+	if err != nil || sub == nil {
+		return nil, noVersion
+	}
+	for _, v := range sub.versions {
+		if v.Version != n {
+			continue
+		}
+		if !v.Deleted {
+			return nil, &problem{404, 40407, "Version was not deleted first before being permanently deleted"}
+		}
+		return n, s.persist(r.Context(), recordKey{"SCHEMA", v.Subject, n, 1}, nil)
+	}
+	return nil, noVersion
+}
+
 func (s *Server) deleteSubject(r *http.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sub := s.subjects[r.PathValue("subject")]
 	hard := flag(r, "permanent")
+	if sub != nil && !hard && len(sub.versions) > 0 && len(sub.live(false)) == 0 {
+		return nil, &problem{404, 40404, "Subject was soft deleted"}
+	}
 	if sub == nil || len(sub.live(hard)) == 0 {
 		return nil, noSubject
 	}

@@ -100,12 +100,15 @@ func TestWhatForeignClientsAsk(t *testing.T) {
 		{"GET /subjects/t-value/versions", "", 200, `[1,2]`},
 		{"GET /subjects/t-value/versions?deleted=true", "", 200, `[1,2,3]`},
 		{"DELETE /subjects/t-value?permanent=true", "", 404, "error_code 40405"},
+		{"DELETE /subjects/t-value/versions/2?permanent=true", "", 404, "error_code 40407"},
 		{"DELETE /subjects/t-value", "", 200, `[1,2]`},
+		{"DELETE /subjects/t-value", "", 404, "error_code 40404"},
+		{"DELETE /subjects/t-value/versions/3?permanent=true", "", 200, `3`},
 		{"GET /subjects", "", 200, `["u-value"]`},
 		{"GET /subjects?deleted=True", "", 200, `["t-value","u-value"]`},
 		// What was written by a deleted schema can still be read.
 		{"GET /schemas/ids/2", "", 200, `{"schema":` + quoted(v2) + `}`},
-		{"DELETE /subjects/t-value?permanent=True", "", 200, `[1,2,3]`},
+		{"DELETE /subjects/t-value?permanent=True", "", 200, `[1,2]`},
 		{"GET /subjects?deleted=true", "", 200, `["u-value"]`},
 	} {
 		method, path, _ := strings.Cut(step.request, " ")

@@ -410,4 +410,3 @@ func (c *crashTest) contacts(ctx context.Context) (map[string]string, error) {
 		}
 	}
 }
-
