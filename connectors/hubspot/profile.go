@@ -43,7 +43,7 @@ var theProfile = &profile.Profile{
 		{Name: owners, Object: owner, Limit: batch, Every: everyOwners},
 		{Name: contacts, Object: contacts, Limit: batch, Every: every},
 	},
-	Limits: profile.Limits{Upsert: batch, Update: batch, Create: batch, Read: batch, InFlight: 4},
+	Limits: profile.Limits{Upsert: batch, Update: batch, Create: batch, Read: batch, InFlight: 4, Gap: 110 * time.Millisecond},
 }
 
 // columns are the properties that are read of an object, sorted; nil = not read.

@@ -33,6 +33,7 @@ func (b *box) fill(a *account) error {
 	}
 	provider := a.Provider
 	inFlight := int32(p.Limits.InFlight)
+	gap := p.Limits.Gap.Milliseconds()
 	switch {
 	case a.Parked != "" && !a.Probing:
 		b.leaveLine(a)
@@ -40,6 +41,10 @@ func (b *box) fill(a *account) error {
 	case a.PausedUntil > b.tx.Now:
 		b.leaveLine(a)
 		b.timer(a.PausedUntil, timerDispatch, provider)
+		return nil
+	case b.tx.Now < a.LastSent+gap:
+		b.leaveLine(a)
+		b.timer(a.LastSent+gap, timerDispatch, provider)
 		return nil
 	case a.Parked != "" || a.Failures >= breakerAt:
 		inFlight = 1 // half-open: one request tells
@@ -71,6 +76,13 @@ func (b *box) fill(a *account) error {
 			return err
 		}
 		a.Probing = false
+		a.LastSent = b.tx.Now
+		if gap > 0 { // the next one goes later, and fuller
+			if a.Waiting > 0 {
+				b.timer(b.tx.Now+gap, timerDispatch, provider)
+			}
+			break
+		}
 	}
 	return nil
 }

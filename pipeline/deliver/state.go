@@ -71,6 +71,7 @@ type account struct {
 	Errors        int64  `avro:"errors"`
 	Waiting       int64  `avro:"waiting"`
 	LastSync      int64  `avro:"last_sync"` // ms
+	LastSent      int64  `avro:"last_sent"` // ms, of the last attempt
 	State         string `avro:"state"`     // last published
 	Gone          bool   `avro:"gone"`
 	Line          int64  `avro:"line"` // place in the line for the partition's attempts; 0 = in none

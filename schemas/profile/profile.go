@@ -94,6 +94,10 @@ type Activity struct {
 type Limits struct {
 	Upsert, Update, Create, Read int // records
 	InFlight                     int // requests of one account at a time
+	// Gap is the least time between two requests of one account. A CRM that counts
+	// requests in a window is used evenly by it: what waits meanwhile goes in one
+	// request. 0 = none.
+	Gap time.Duration
 }
 
 // Profile is one CRM as the core sees it.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -35,6 +36,7 @@ type show struct {
 	logged   map[string]time.Duration
 	held     map[string]bool
 	edits    map[string]time.Time // values written by CRM users: when
+	edited   map[string][]string  // tenant/record → its values, in order
 	seen     map[string]time.Duration
 	persons  map[string]bool // tenant/number on sync.contacts
 	dead     int
@@ -44,7 +46,7 @@ type show struct {
 
 func newShow(ctx context.Context, o Options, a addresses, w *world, sim simClient, p *app.Process) (*show, error) {
 	s := &show{o: o, a: a, w: w, sim: sim, process: p, run: strconv.FormatInt(time.Now().UnixMilli(), 36),
-		sent: map[string]time.Time{}, logged: map[string]time.Duration{}, held: map[string]bool{}, edits: map[string]time.Time{},
+		sent: map[string]time.Time{}, logged: map[string]time.Duration{}, held: map[string]bool{}, edits: map[string]time.Time{}, edited: map[string][]string{},
 		seen: map[string]time.Duration{}, persons: map[string]bool{}, changed: make(chan struct{}, 1)}
 	var err error
 	s.cl, err = kgo.NewClient(append(dialer.ClientOpts(), kgo.SeedBrokers(a.Broker), kgo.ConsumeTopics(schemas.TopicSyncCalls, schemas.TopicSyncContacts, schemas.TopicDeadLetters),
@@ -225,6 +227,7 @@ func (s *show) edit(ctx context.Context) {
 		value := "Title " + s.run + "-" + strconv.Itoa(n)
 		s.mu.Lock()
 		s.edits[value] = time.Now()
+		s.edited[t.name+"/"+p.id] = append(s.edited[t.name+"/"+p.id], value)
 		s.mu.Unlock()
 		if _, err := s.sim.write(ctx, t, p.id, map[string]string{field: value}); err != nil && ctx.Err() == nil {
 			s.mu.Lock()
@@ -290,9 +293,16 @@ func (s *show) sawContact(c *schemas.SyncContact) {
 		if f.Name != "title" || f.Value == nil || !strings.HasPrefix(*f.Value, "Title ") {
 			continue
 		}
-		if at, ours := s.edits[*f.Value]; ours {
-			if _, known := s.seen[*f.Value]; !known {
-				s.seen[*f.Value] = time.Since(at)
+		// Edits of one record that follow each other closely are read once: who sees the
+		// later value has seen the earlier ones overtaken, as a user of the CRM has.
+		for _, l := range c.Links {
+			values := s.edited[c.Tenant+"/"+l.ID]
+			for i := slices.Index(values, *f.Value); i >= 0; i-- {
+				if at, ours := s.edits[values[i]]; ours {
+					if _, known := s.seen[values[i]]; !known {
+						s.seen[values[i]] = time.Since(at)
+					}
+				}
 			}
 		}
 	}
