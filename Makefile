@@ -34,8 +34,8 @@ bench: ## the speeds that docs/performance.md quotes, as ratios in one run
 crash: ## 20,000 calls over 50 tenants, 20 kills of the pipeline and 5 of the broker, counted in the simulators
 	$(GO) run ./internal/crash -calls 20000 -tenants 50 -kills 20 -broker-kills 5
 
-crash-short: ## the same with 2,000 calls and 4 kills of the pipeline under a living broker
-	$(GO) run ./internal/crash -calls 2000 -tenants 10 -kills 4 -broker-kills 0 -rate 100
+crash-short: ## the same with 2,000 calls, 4 kills of the pipeline and 2 of the broker
+	$(GO) run ./internal/crash -calls 2000 -tenants 10 -kills 4 -broker-kills 2 -rate 100
 
 python: ## a foreign producer and consumer (confluent-kafka) against the embedded broker
 	docs/examples/python/run.sh

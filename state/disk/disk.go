@@ -28,6 +28,8 @@ type Options struct {
 	FS vfs.FS
 	// CacheBytes bounds the block cache; 0 = 128 MiB.
 	CacheBytes int64
+	// RowCacheBytes bounds the cache of single values; 0 = 64 MiB.
+	RowCacheBytes int64
 	// MemTableBytes is the size of one of up to four tables in memory; 0 = 32 MiB.
 	MemTableBytes uint64
 	// Logger takes what Pebble has to say of errors; nil = nothing.
@@ -37,6 +39,7 @@ type Options struct {
 // DB is a state.DB on disk.
 type DB struct {
 	pebble *pebble.DB
+	rows   *rowCache
 	closed atomic.Bool
 }
 
@@ -53,6 +56,9 @@ func Open(o Options) (*DB, error) {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 128 << 20
+	}
+	if o.RowCacheBytes == 0 {
+		o.RowCacheBytes = 64 << 20
 	}
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 32 << 20
@@ -84,7 +90,7 @@ func Open(o Options) (*DB, error) {
 		}
 		return nil, fmt.Errorf("opening state in %s: %w", o.Dir, err)
 	}
-	return &DB{pebble: p}, nil
+	return &DB{pebble: p, rows: newRowCache(o.RowCacheBytes)}, nil
 }
 
 // Store implements state.DB.
@@ -150,14 +156,20 @@ func (s *store) Get(k state.Key) ([]byte, bool, error) {
 	if s.db.closed.Load() {
 		return nil, false, state.ErrClosed
 	}
+	v, hit, version := s.db.rows.get(k.String())
+	if hit {
+		return v, v != nil, nil
+	}
 	v, closer, err := s.db.pebble.Get(bytesOf(k))
 	if errors.Is(err, pebble.ErrNotFound) {
+		s.db.rows.fill(k.String(), nil, version)
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("reading state: %w", err)
 	}
 	out := append(make([]byte, 0, len(v)), v...)
+	s.db.rows.fill(k.String(), out, version)
 	return out, true, closer.Close()
 }
 
@@ -234,6 +246,8 @@ func (s *store) Apply(ws []state.Write, wm state.Watermark) error {
 	if err := b.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("writing state: %w", err)
 	}
+	s.db.rows.write(ws)
+	s.db.rows.write([]state.Write{{Key: metaKey(s.partition), Value: encodeWatermark(wm)}})
 	return nil
 }
 
@@ -256,10 +270,12 @@ func (s *store) Drop() error {
 	if err := s.db.pebble.Delete(metaKey(s.partition).Bytes(), pebble.Sync); err != nil {
 		return fmt.Errorf("dropping partition %d: %w", s.partition, err)
 	}
+	s.db.rows.drop(s.partition)
 	lo := state.PartitionPrefix(s.partition).Bytes()
 	if err := s.db.pebble.Excise(context.Background(), pebble.KeyRange{Start: lo, End: successor(lo)}); err != nil {
 		return fmt.Errorf("dropping partition %d: %w", s.partition, err)
 	}
+	s.db.rows.drop(s.partition)
 	return nil
 }
 

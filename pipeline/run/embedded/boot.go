@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -24,27 +26,36 @@ type Boot struct {
 	Clean bool  `json:"clean"` // the one before was closed cleanly, or there was none
 }
 
+// bootFile is what the folder says of its boots.
 type bootFile struct {
-	Boot   int64 `json:"boot"`
-	Closed bool  `json:"closed"`
+	Boot      int64     `json:"boot"`
+	Closed    bool      `json:"closed"`
+	Compacted compacted `json:"compacted"`
+}
+
+// compacted says what the last compaction left: ms, bytes.
+type compacted struct {
+	At   int64 `json:"at"`
+	Size int64 `json:"size"`
 }
 
 // nextBoot counts the boot in the folder and says how the last one ended.
-func nextBoot(dir string) (Boot, error) {
-	var last bootFile
+func nextBoot(dir string) (Boot, bootFile, error) {
+	var f bootFile
 	b, err := os.ReadFile(filepath.Join(dir, "boot.json"))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		last.Closed = true
+		f.Closed = true
 	case err != nil:
-		return Boot{}, fmt.Errorf("reading the boot counter: %w", err)
+		return Boot{}, f, fmt.Errorf("reading the boot counter: %w", err)
 	default:
-		if err := json.Unmarshal(b, &last); err != nil {
-			return Boot{}, fmt.Errorf("reading the boot counter: %w", err)
+		if err := json.Unmarshal(b, &f); err != nil {
+			return Boot{}, f, fmt.Errorf("reading the boot counter: %w", err)
 		}
 	}
-	boot := Boot{Boot: last.Boot + 1, Clean: last.Closed}
-	return boot, writeBoot(dir, bootFile{Boot: boot.Boot})
+	boot := Boot{Boot: f.Boot + 1, Clean: f.Closed}
+	f.Boot, f.Closed = boot.Boot, false
+	return boot, f, writeBoot(dir, f)
 }
 
 // writeBoot replaces the file as a whole, so that a crash leaves the old or the new.
@@ -107,17 +118,8 @@ func closeTransactions(ctx context.Context, cl *kgo.Client) error {
 		}
 	}
 	for _, t := range txns.Sorted() {
-		// A producer that outlived the broker must not go on in the middle of a
-		// transaction that is closed here: its epoch ends now.
-		req := kmsg.NewPtrInitProducerIDRequest()
-		id := t.TxnID
-		req.TransactionalID, req.TransactionTimeoutMillis = &id, 10_000
-		resp, err := req.RequestWith(ctx, cl)
-		if err == nil {
-			err = kerr.ErrorForCode(resp.ErrorCode)
-		}
-		if err != nil {
-			return fmt.Errorf("fencing the producer of transaction %s: %w", t.TxnID, err)
+		if err := endProducer(ctx, cl, t.TxnID); err != nil {
+			return err
 		}
 		rs, err := adm.WriteTxnMarkers(ctx, kadm.TxnMarkers{ProducerID: t.ProducerID, ProducerEpoch: 0, Commit: false, Topics: all})
 		if err != nil {
@@ -134,4 +136,30 @@ func closeTransactions(ctx context.Context, cl *kgo.Client) error {
 		}
 	}
 	return nil
+}
+
+// endProducer aborts what a producer has open and moves its epoch on: one that
+// outlived the broker must not go on in the middle of a transaction.
+func endProducer(ctx context.Context, cl *kgo.Client, txnID string) error {
+	req := kmsg.NewPtrInitProducerIDRequest()
+	req.TransactionalID, req.TransactionTimeoutMillis = &txnID, 10_000
+	resp, err := req.RequestWith(ctx, cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return fmt.Errorf("fencing the producer of transaction %s: %w", txnID, err)
+	}
+	return nil
+}
+
+// ofAnotherBoot reports whether a transactional id is one that a pipeline made for
+// another boot: "crmstream-INSTANCE-bBOOT".
+func ofAnotherBoot(txnID string, boot int64) bool {
+	i := strings.LastIndex(txnID, "-b")
+	if i < 0 || !strings.HasPrefix(txnID, "crmstream-") {
+		return false
+	}
+	of, err := strconv.ParseInt(txnID[i+2:], 10, 64)
+	return err == nil && of != boot
 }

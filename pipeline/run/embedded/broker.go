@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -39,6 +40,7 @@ const maxFetch = 8 << 20
 type Broker struct {
 	dir      string
 	boot     Boot
+	file     bootFile
 	lock     *os.File
 	cluster  *kfake.Cluster
 	registry *registry.Server
@@ -82,19 +84,33 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listening for registry clients: %w", err), kafkaListener.Close())
 	}
-	if b.boot, err = nextBoot(cfg.Dir); err != nil {
+	if b.boot, b.file, err = nextBoot(cfg.Dir); err != nil {
+		return nil, errors.Join(err, kafkaListener.Close(), registryListener.Close())
+	}
+	if err := recoverFiles(cfg.Dir); err != nil {
 		return nil, errors.Join(err, kafkaListener.Close(), registryListener.Close())
 	}
 	guard := newGuardListener(kafkaListener)
 	b.cluster, err = kfake.NewCluster(
-		kfake.NumBrokers(1), kfake.Ports(portNumber), kfake.DataDir(filepath.Join(cfg.Dir, "kafka")),
+		kfake.NumBrokers(1), kfake.Ports(portNumber), kfake.DataDir(filepath.Join(cfg.Dir, kafkaDir)),
 		kfake.DefaultNumPartitions(int(cfg.Partitions)), kfake.GroupMinSessionTimeout(time.Second), kfake.MaxVersions(versions()),
-		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "60000"}),
+		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": never}),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return guard, nil }),
 	)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", cfg.Dir, err), kafkaListener.Close(), registryListener.Close())
 	}
+	b.cluster.ControlKey(int16(kmsg.InitProducerID), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		req, ok := r.(*kmsg.InitProducerIDRequest)
+		if !ok || req.TransactionalID == nil || !guard.isReady() || !ofAnotherBoot(*req.TransactionalID, b.boot.Boot) {
+			return nil, nil, false
+		}
+		// The broker would let it recover, and mix two boots' transactions under one id.
+		resp := req.ResponseKind().(*kmsg.InitProducerIDResponse)
+		resp.ErrorCode = kerr.ProducerFenced.Code
+		return resp, nil, true
+	})
 	b.cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		b.cluster.KeepControl()
 		if f, ok := r.(*kmsg.FetchRequest); ok && (f.MaxBytes > maxFetch || f.MaxBytes <= 0) {
@@ -107,10 +123,15 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 		return nil, errors.Join(err, registryListener.Close())
 	}
 	defer cl.Close()
+	end := endTransactions
 	if !b.boot.Clean {
-		if err := closeTransactions(ctx, cl); err != nil {
-			return nil, errors.Join(err, registryListener.Close())
-		}
+		end = closeTransactions
+	}
+	if err := end(ctx, cl); err != nil {
+		return nil, errors.Join(err, registryListener.Close())
+	}
+	if err := b.compact(time.Now()); err != nil {
+		return nil, errors.Join(err, registryListener.Close())
 	}
 	if err := b.publish(ctx, cl); err != nil {
 		return nil, errors.Join(err, registryListener.Close())
@@ -175,7 +196,8 @@ func (b *Broker) release(clean bool) error {
 	var err error
 	if b.cluster != nil {
 		b.cluster.Close()
-		err = writeBoot(b.dir, bootFile{Boot: b.boot.Boot, Closed: clean})
+		b.file.Closed = clean
+		err = writeBoot(b.dir, b.file)
 	}
 	if b.lock != nil {
 		err = errors.Join(err, b.lock.Close())

@@ -52,6 +52,15 @@ func (l guardListener) Accept() (net.Conn, error) {
 	return &guardConn{Conn: c}, nil
 }
 
+func (l guardListener) isReady() bool {
+	select {
+	case <-l.ready:
+		return true
+	default:
+		return false
+	}
+}
+
 // Close ends the listener, also where it waits to be ready.
 func (l guardListener) Close() error {
 	l.once.Do(func() { close(l.done) })
