@@ -149,8 +149,13 @@ func (t *Tx) Rollback(m Mark) {
 	t.effects = t.effects[:m.effects]
 }
 
-// OutputsSince returns the outputs since the mark.
-func (t *Tx) OutputsSince(m Mark) []Output { return t.outputs[m.outputs:] }
+// TakeOutputs returns the outputs since the mark and forgets them: they are encoded
+// now. The slice is valid until the next Emit.
+func (t *Tx) TakeOutputs(m Mark) []Output {
+	outs := t.outputs[m.outputs:]
+	t.outputs = t.outputs[:m.outputs]
+	return outs
+}
 
 // Reject is the error by which a task gives a record up: the shell takes back what
 // the record did and dead-letters it with the reason. Any other error of a task

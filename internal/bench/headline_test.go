@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"testing"
@@ -27,6 +28,18 @@ const (
 	people     = 20_000  // contacts that the merges go to
 	merges     = 200_000 // records
 )
+
+// contact is one change of person n: about 300 bytes, of which a third says nothing
+// that another contact says too.
+func contact(n, i int, at int64) *schemas.ContactChange {
+	own := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, n)))
+	return &schemas.ContactChange{ContactID: fmt.Sprintf("c%d", n), ModifiedAt: at, Fields: []schemas.Field{
+		schemas.Text("address", own[:4]+" Market Street, "+own[4:24]+", 12th floor, San Francisco, CA 94103, United States of America"),
+		schemas.Text("company", own[24:40]+" Incorporated"), schemas.Text("email", own[40:52]+"@example.com"),
+		schemas.Text("first_name", own[52:58]), schemas.Text("last_name", own[58:64]),
+		schemas.Text("phone", fmt.Sprintf("(415) 555-%04d", n%10_000)), schemas.Text("title", fmt.Sprintf("Title %d", i)),
+	}}
+}
 
 // nobody is a host that has nothing to do: the benchmark's tenants have no accounts.
 type nobody struct{}
@@ -109,11 +122,7 @@ func (d *bed) fill(configs bool) {
 			break
 		}
 		n := (i * 7919) % people
-		send(schemas.TopicDialerContacts, tenantName(n), &schemas.ContactChange{ContactID: fmt.Sprintf("c%d", n), ModifiedAt: now + int64(i), Fields: []schemas.Field{
-			schemas.Text("company", "Company of number "+fmt.Sprint(n)), schemas.Text("email", fmt.Sprintf("person.%d@example.com", n)),
-			schemas.Text("first_name", "First"), schemas.Text("last_name", fmt.Sprintf("Last %d", n)),
-			schemas.Text("phone", fmt.Sprintf("(415) 555-%04d", n%10_000)), schemas.Text("title", fmt.Sprintf("Title %d", i)),
-		}})
+		send(schemas.TopicDialerContacts, tenantName(n), contact(n, i, now+int64(i)))
 	}
 	if err := cl.Flush(context.Background()); err != nil || failed != nil {
 		d.b.Fatal(err, failed)

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -60,8 +61,9 @@ type batch struct {
 	pos       *positions
 	journal   *schemas.JournalEntry
 	forwarded int
-	repeats   int // records of the entry topic that were forwarded before
-	chunks    int // of the outputs that are kept in state
+	repeats   int          // records of the entry topic that were forwarded before
+	chunks    int          // of the outputs that are kept in state
+	stored    atomic.Int64 // offset after the last of its changelog records
 	buf       []byte
 }
 
@@ -71,6 +73,7 @@ func (b *batch) run(base state.Reader, pos *positions) error {
 	b.pos = pos.clone()
 	b.now = max(b.now, pos.Now)
 	b.tx = pipeline.NewTx(b.partition, b.now, base)
+	b.out = make([]produced, 0, 2*len(b.inputs))
 	b.journal = &schemas.JournalEntry{Sequence: pos.Sequence + 1, At: b.now, CodeVersion: pipeline.Version, Resumed: b.resume}
 	if b.resume {
 		if err := b.step("resume", nil, func() error { return b.task.Resume(b.tx) }); err != nil {
@@ -165,7 +168,7 @@ func guarded(work func() error) (err error) {
 
 // encode encodes what was emitted since the mark, and checks sizes.
 func (b *batch) encode(src string, mark pipeline.Mark) error {
-	for i, o := range b.tx.OutputsSince(mark) {
+	for i, o := range b.tx.TakeOutputs(mark) {
 		p := produced{topic: o.Topic, partition: b.partition, key: []byte(o.Key)}
 		if o.Value != nil {
 			var err error
@@ -289,25 +292,28 @@ func (b *batch) postpone(tm pipeline.Timer, src string, why *pipeline.Reject) er
 // hash is over everything that the transaction produces but the journal itself.
 func (b *batch) hash() []byte {
 	h := sha256.New()
-	for _, p := range b.out {
-		part(h, []byte(p.topic))
-		part(h, p.key)
-		part(h, p.value)
+	for i := range b.out {
+		p := &b.out[i]
+		b.buf = hashPart(h, b.buf, p.topic, true)
+		b.buf = hashPart(h, b.buf, p.key, p.key != nil)
+		b.buf = hashPart(h, b.buf, p.value, p.value != nil)
 	}
-	for _, w := range b.writes {
-		part(h, w.Key.Bytes())
-		part(h, w.Value)
+	for i := range b.writes {
+		w := &b.writes[i]
+		b.buf = hashPart(h, b.buf, w.Key.String(), true)
+		b.buf = hashPart(h, b.buf, w.Value, w.Value != nil)
 	}
 	return h.Sum(nil)
 }
 
-func part(h hash.Hash, b []byte) {
-	var size [8]byte
-	n := uint64(len(b)) + 1
-	if b == nil {
-		n = 0
+// hashPart adds the length + 1 and the bytes, or a length of 0 for what is not there.
+// It returns the buffer, for the next part.
+func hashPart[T string | []byte](h hash.Hash, buf []byte, part T, there bool) []byte {
+	n := uint64(0)
+	if there {
+		n = uint64(len(part)) + 1
 	}
-	binary.BigEndian.PutUint64(size[:], n)
-	h.Write(size[:])
-	h.Write(b)
+	buf = append(binary.BigEndian.AppendUint64(buf[:0], n), part...)
+	h.Write(buf)
+	return buf
 }

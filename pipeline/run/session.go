@@ -335,6 +335,21 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		return err
 	}
 	mine := s.snapshot()
+	polled := make(map[int32][]*kgo.Record)
+	for it := fetches.RecordIter(); !it.Done(); {
+		rec := it.Next()
+		if mine[rec.Partition] == nil {
+			return fmt.Errorf("a record of %s-%d came, which this member does not own", rec.Topic, rec.Partition)
+		}
+		polled[rec.Partition] = append(polled[rec.Partition], rec)
+	}
+	judged, err := s.judge(ctx, polled)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	batches := make(map[int32]*batch)
 	get := func(p int32) *batch {
 		b := batches[p]
@@ -345,28 +360,16 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		return b
 	}
 	unavailable := make(map[string]map[int32]kgo.EpochOffset)
-	for it := fetches.RecordIter(); !it.Done(); {
-		rec := it.Next()
-		if _, waits := unavailable[rec.Topic][rec.Partition]; waits {
-			continue
+	for p, j := range judged {
+		if len(j.inputs) > 0 {
+			get(p).inputs = j.inputs
 		}
-		if mine[rec.Partition] == nil {
-			return fmt.Errorf("a record of %s-%d came, which this member does not own", rec.Topic, rec.Partition)
-		}
-		in, err := judge(ctx, s.r.cfg.Codec, s.r.cfg.Partitions, rec)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
+		for topic, at := range j.unavailable {
+			if unavailable[topic] == nil {
+				unavailable[topic] = make(map[int32]kgo.EpochOffset)
 			}
-			if unavailable[rec.Topic] == nil {
-				unavailable[rec.Topic] = make(map[int32]kgo.EpochOffset)
-			}
-			unavailable[rec.Topic][rec.Partition] = kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset}
-			s.r.cfg.Log.Warn("waiting for the schema registry", "topic", rec.Topic, "partition", rec.Partition, "why", err)
-			continue
+			unavailable[topic][p] = at
 		}
-		b := get(rec.Partition)
-		b.inputs = append(b.inputs, in)
 	}
 	s.pause(unavailable)
 	now := s.r.cfg.Now().UnixMilli()
@@ -385,6 +388,45 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		return nil
 	}
 	return s.transact(ctx, mine, batches)
+}
+
+// judgement is what came of a partition's polled records.
+type judgement struct {
+	inputs []*input
+	// unavailable is, by topic, the first record that nothing can be said of while the
+	// registry is away; those behind it are left out.
+	unavailable map[string]kgo.EpochOffset
+}
+
+// judge decodes what was polled, partitions side by side: before the transaction, as
+// it may ask the registry.
+func (s *session) judge(ctx context.Context, polled map[int32][]*kgo.Record) (map[int32]*judgement, error) {
+	judged := make(map[int32]*judgement, len(polled))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for p, recs := range polled {
+		j := &judgement{inputs: make([]*input, 0, len(recs)), unavailable: make(map[string]kgo.EpochOffset)}
+		judged[p] = j
+		g.Go(func() error {
+			for _, rec := range recs {
+				if _, waits := j.unavailable[rec.Topic]; waits {
+					continue
+				}
+				in, err := judge(ctx, s.r.cfg.Codec, s.r.cfg.Partitions, rec)
+				if err == nil {
+					j.inputs = append(j.inputs, in)
+					continue
+				}
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				j.unavailable[rec.Topic] = kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset}
+				s.r.cfg.Log.Warn("waiting for the schema registry", "topic", rec.Topic, "partition", rec.Partition, "why", err)
+			}
+			return nil
+		})
+	}
+	return judged, g.Wait()
 }
 
 // fetchError returns what a poll says beside records, but for its own time limit.

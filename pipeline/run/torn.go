@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/klauspost/compress/s2"
+
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/state"
@@ -37,24 +39,31 @@ func isTorn(k state.Key) bool {
 	return k.TenantName() == "" && strings.HasPrefix(k.String(), state.System(k.Partition(), pipeline.SysShell, tornID).String())
 }
 
-// tornHeader begins the first chunk: version 1, boot, number of chunks.
-const tornHeader = 1 + 8 + 4
+// tornHeader begins the first chunk: version 2, boot, number of chunks. The outputs
+// follow, compressed: they stand in the changelog a second time.
+const (
+	tornVersion = 2
+	tornHeader  = 1 + 8 + 4
+)
 
 // tornWrites returns the writes that keep outs, and the number of chunks; had is the
 // number that stands there already.
 func tornWrites(partition int32, boot int64, outs []produced, had int) ([]state.Write, int) {
 	size := 0
 	for i := range outs {
-		size += len(outs[i].key) + len(outs[i].value)
+		size += outs[i].size()
 	}
-	all := binary.BigEndian.AppendUint64([]byte{1}, uint64(boot))
-	all = append(all, 0, 0, 0, 0)
+	plain := make([]byte, 0, size)
 	for i := range outs {
 		if t, _ := schemas.TopicByName(outs[i].topic); size > tornLimit && t.Compact {
 			continue
 		}
-		all = outs[i].append(all)
+		plain = outs[i].append(plain)
 	}
+	all := make([]byte, tornHeader+s2.MaxEncodedLen(len(plain)))
+	all[0] = tornVersion
+	binary.BigEndian.PutUint64(all[1:], uint64(boot))
+	all = all[:tornHeader+len(s2.Encode(all[tornHeader:], plain))]
 	n := (len(all) + tornChunk - 1) / tornChunk
 	binary.BigEndian.PutUint32(all[9:], uint32(n))
 	ws := make([]state.Write, 0, max(n, had))
@@ -76,7 +85,8 @@ type torn struct {
 
 func readTorn(r state.Reader, partition int32) (torn, error) {
 	var t torn
-	var all []byte
+	var packed []byte
+	corrupt := fmt.Errorf("outputs kept of partition %d: %w", partition, pipeline.ErrCorrupt)
 	for i := 0; i == 0 || i < t.chunks; i++ {
 		v, ok, err := r.Get(tornKey(partition, i))
 		switch {
@@ -84,20 +94,24 @@ func readTorn(r state.Reader, partition int32) (torn, error) {
 			return t, err
 		case !ok && i == 0:
 			return t, nil
-		case !ok || i == 0 && (len(v) < tornHeader || v[0] != 1):
-			return t, fmt.Errorf("outputs kept of partition %d: %w", partition, pipeline.ErrCorrupt)
+		case !ok || i == 0 && (len(v) < tornHeader || v[0] != tornVersion):
+			return t, corrupt
 		}
 		if i == 0 {
 			t.boot = int64(binary.BigEndian.Uint64(v[1:]))
 			t.chunks = int(binary.BigEndian.Uint32(v[9:]))
 			v = v[tornHeader:]
 		}
-		all = append(all, v...)
+		packed = append(packed, v...)
+	}
+	all, err := s2.Decode(nil, packed)
+	if err != nil {
+		return t, corrupt
 	}
 	for len(all) > 0 {
 		p, rest, ok := readProduced(all)
 		if !ok {
-			return t, fmt.Errorf("outputs kept of partition %d: %w", partition, pipeline.ErrCorrupt)
+			return t, corrupt
 		}
 		t.outs, all = append(t.outs, p), rest
 	}
@@ -111,6 +125,15 @@ func (t torn) lost(b boot) []produced {
 		return t.outs
 	}
 	return nil
+}
+
+// size is an upper bound of what append appends.
+func (p *produced) size() int {
+	n := len(p.topic) + len(p.key) + len(p.value) + 5*binary.MaxVarintLen32
+	for _, h := range p.headers {
+		n += len(h.Key) + len(h.Value) + 2*binary.MaxVarintLen32
+	}
+	return n
 }
 
 // append appends the record: topic, partition, key, value (+1, 0 = tombstone),

@@ -1,10 +1,10 @@
 package run
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"testing"
 
@@ -69,6 +69,7 @@ func (h *harness) tear(partition int32, topics ...string) (torn <-chan struct{})
 // first transaction after an unclean boot; outputs that did arrive are repeated
 // under the same header.
 func TestTornCommitIsMadeWhole(t *testing.T) {
+	onlyFake(t, "a commit there has a log of its own and is whole after any crash")
 	for _, clean := range []bool{false, true} {
 		t.Run(fmt.Sprintf("clean=%v", clean), func(t *testing.T) {
 			h := newHarness(t)
@@ -151,9 +152,12 @@ func TestTornChunks(t *testing.T) {
 		{topic: schemas.TopicSyncCalls, partition: 3, key: []byte("gone")},
 		{topic: schemas.TopicEntry, partition: 1, key: []byte("e"), value: []byte("x")},
 	}
+	noise := make([]byte, 3*tornChunk) // it can't be compressed
+	rng := rand.NewChaCha8([32]byte{})
+	rng.Read(noise)
 	big := []produced{
 		{topic: schemas.TopicSyncCalls, partition: 3, key: []byte("c"), value: make([]byte, tornLimit)},
-		{topic: schemas.TopicSyncChanges, partition: 3, key: []byte("a"), value: bytes.Repeat([]byte("y"), 3*tornChunk)},
+		{topic: schemas.TopicSyncChanges, partition: 3, key: []byte("a"), value: noise},
 	}
 	had := 0
 	for _, c := range []struct {

@@ -27,20 +27,24 @@ func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches m
 	// What has begun is finished also when the process is told to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
+	// Each partition's outputs are on their way while others are still at work.
+	out := &sending{session: s}
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for p, b := range batches {
 		g.Go(func() error {
 			sortInputs(b.inputs)
-			return b.run(mine[p].store, mine[p].pos)
+			if err := b.run(mine[p].store, mine[p].pos); err != nil {
+				return err
+			}
+			return out.produce(ctx, mine[p], b)
 		})
 	}
 	if err := g.Wait(); err != nil {
 		_, aerr := s.txn.End(ctx, kgo.TryAbort)
 		return errors.Join(err, aerr)
 	}
-	ends, err := s.produce(ctx, mine, batches)
-	if err != nil {
+	if err := out.wait(); err != nil {
 		s.r.metrics.aborts.Inc()
 		_, aerr := s.txn.End(ctx, kgo.TryAbort)
 		return errors.Join(fmt.Errorf("producing: %w", err), aerr)
@@ -55,58 +59,57 @@ func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches m
 	}
 	s.r.metrics.transactions.Inc()
 	s.r.metrics.commit.Observe(time.Since(began).Seconds())
-	return s.settle(mine, batches, ends)
+	return s.settle(mine, batches)
 }
 
-// produce sends outputs, journal and changelog, and returns the next changelog
-// offset of each partition.
-func (s *session) produce(ctx context.Context, mine map[int32]*owned, batches map[int32]*batch) (map[int32]*atomic.Int64, error) {
-	var failed atomic.Pointer[error]
-	promise := func(_ *kgo.Record, err error) {
+// sending is what a transaction has on its way.
+type sending struct {
+	session *session
+	failed  atomic.Pointer[error]
+	pending sync.WaitGroup
+}
+
+func (out *sending) send(ctx context.Context, rec *kgo.Record, stored *atomic.Int64) {
+	out.pending.Add(1)
+	out.session.cl.Produce(ctx, rec, func(r *kgo.Record, err error) {
 		if err != nil {
-			failed.CompareAndSwap(nil, &err)
+			out.failed.CompareAndSwap(nil, &err)
+		} else if stored != nil && r.Offset+1 > stored.Load() {
+			stored.Store(r.Offset + 1)
 		}
+		out.pending.Done()
+	})
+}
+
+// wait returns when all has arrived, or with what went wrong first.
+func (out *sending) wait() error {
+	out.pending.Wait()
+	if err := out.failed.Load(); err != nil {
+		return *err
 	}
-	ends := make(map[int32]*atomic.Int64, len(batches))
-	var pending sync.WaitGroup
-	send := func(rec *kgo.Record, done func(*kgo.Record, error)) {
-		pending.Add(1)
-		s.cl.Produce(ctx, rec, func(r *kgo.Record, err error) {
-			done(r, err)
-			pending.Done()
-		})
+	return nil
+}
+
+// produce sends a partition's outputs, journal and changelog.
+func (out *sending) produce(ctx context.Context, o *owned, b *batch) error {
+	p, s := b.partition, out.session
+	value, err := s.r.cfg.Codec.Append(nil, schemas.TopicJournal, b.journal)
+	if err != nil {
+		return err
 	}
-	for p, b := range batches {
-		value, err := s.r.cfg.Codec.Append(nil, schemas.TopicJournal, b.journal)
-		if err != nil {
-			return nil, err
-		}
-		outs := slices.Concat(mine[p].lost, b.out, []produced{{topic: schemas.TopicJournal, partition: p, key: fmt.Append(nil, p), value: value}})
-		for i := range outs {
-			send(outs[i].record(), promise)
-		}
-		if s.boot.Boot > 0 {
-			var kept []state.Write
-			kept, b.chunks = tornWrites(p, s.boot.Boot, outs, mine[p].chunks)
-			b.writes = append(b.writes, kept...)
-		}
-		end := new(atomic.Int64)
-		ends[p] = end
-		changelog := func(r *kgo.Record, err error) {
-			promise(r, err)
-			if err == nil && r.Offset+1 > end.Load() {
-				end.Store(r.Offset + 1)
-			}
-		}
-		for _, w := range b.writes {
-			send(&kgo.Record{Topic: schemas.TopicChangelog, Partition: p, Key: w.Key.Bytes(), Value: w.Value}, changelog)
-		}
+	outs := slices.Concat(o.lost, b.out, []produced{{topic: schemas.TopicJournal, partition: p, key: fmt.Append(nil, p), value: value}})
+	for i := range outs {
+		out.send(ctx, outs[i].record(), nil)
 	}
-	pending.Wait()
-	if err := failed.Load(); err != nil {
-		return nil, *err
+	if s.boot.Boot > 0 {
+		var kept []state.Write
+		kept, b.chunks = tornWrites(p, s.boot.Boot, outs, o.chunks)
+		b.writes = append(b.writes, kept...)
 	}
-	return ends, nil
+	for _, w := range b.writes {
+		out.send(ctx, &kgo.Record{Topic: schemas.TopicChangelog, Partition: p, Key: w.Key.Bytes(), Value: w.Value}, &b.stored)
+	}
+	return nil
 }
 
 // fence puts an offset of the anchor topic into the commit for every touched
@@ -143,14 +146,26 @@ func (s *session) fence(mine map[int32]*owned, batches map[int32]*batch) func(*k
 }
 
 // settle takes a committed transaction over: store first, then effects (P1, P2).
-func (s *session) settle(mine map[int32]*owned, batches map[int32]*batch, ends map[int32]*atomic.Int64) error {
+func (s *session) settle(mine map[int32]*owned, batches map[int32]*batch) error {
+	now := s.r.cfg.Now().UnixMilli()
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for p, b := range batches {
+		g.Go(func() error {
+			o := mine[p]
+			o.mark.Next = max(o.mark.Next, b.stored.Load())
+			o.mark.AppliedAt, o.mark.Restoring = now, false
+			if err := o.store.Apply(b.writes, o.mark); err != nil {
+				return fmt.Errorf("%w: partition %d: %w", ErrRefused, p, err)
+			}
+			return o.lookAtTimers()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
 	for p, b := range batches {
 		o := mine[p]
-		o.mark.Next = max(o.mark.Next, ends[p].Load())
-		o.mark.AppliedAt, o.mark.Restoring = s.r.cfg.Now().UnixMilli(), false
-		if err := o.store.Apply(b.writes, o.mark); err != nil {
-			return fmt.Errorf("%w: partition %d: %w", ErrRefused, p, err)
-		}
 		o.chunks, o.lost = b.chunks, nil
 		s.r.mu.Lock()
 		o.pos = b.pos
@@ -168,9 +183,6 @@ func (s *session) settle(mine map[int32]*owned, batches map[int32]*batch, ends m
 		s.r.metrics.timers.Add(float64(b.journal.Timers))
 		for _, i := range b.journal.Isolated {
 			s.r.metrics.deadLetters.WithLabelValues(i.Reason).Inc()
-		}
-		if err := o.lookAtTimers(); err != nil {
-			return err
 		}
 		if effects := b.tx.Effects(); len(effects) > 0 && still {
 			s.r.cfg.Effects.Do(p, effects) // P1: after the commit

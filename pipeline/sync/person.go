@@ -29,7 +29,16 @@ type edit struct {
 	at      int64
 }
 
-func (w *world) load(id string) (*person, bool, error) { return get(w, persons, kindPerson, id) }
+func (w *world) load(id string) (*person, bool, error) {
+	raw, ok, err := w.tx.Store.Get(w.t.Key(kindPerson, id))
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	p := new(person)
+	return p, true, decodePerson(raw, p)
+}
+
+func (w *world) save(p *person) { w.tx.Store.Put(w.t.Key(kindPerson, p.ID), encodePerson(p)) }
 
 func (w *world) newPerson() (*person, error) {
 	n, err := w.tx.NextSequence("person")
@@ -336,8 +345,10 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		w.setText(kindContact, c.ContactID, e.p.ID)
 		w.wake("c:" + c.ContactID)
 	}
-	for _, f := range c.Fields {
-		m := fieldOf(f.Name)
+	var m profile.Mapping
+	for i := range c.Fields {
+		f := &c.Fields[i]
+		m.Dialer, m.Role = f.Name, roleOf(f.Name)
 		if m.Role == profile.DoNotCall {
 			if truth(f.Value) && !e.p.DNC {
 				e.p.DNC, e.p.DNCAt, e.changed, e.dirty = true, e.at, true, true
@@ -347,10 +358,11 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		}
 		v := f.Value
 		if v != nil {
-			n := w.dialerValue(f.Name, *v)
-			v = &n
+			if n := w.dialerValue(f.Name, *v); n != *v {
+				v = &n
+			}
 		}
-		w.take(e, m, v)
+		w.take(e, &m, v)
 	}
 	return w.store(e)
 }
@@ -361,17 +373,18 @@ var dialerFields = []profile.Mapping{
 	{Dialer: "do_not_call", Role: profile.DoNotCall},
 }
 
-func fieldOf(name string) *profile.Mapping {
+// roleOf is what a field of a contact means.
+func roleOf(name string) (r profile.Role) {
 	for i := range dialerFields {
 		if dialerFields[i].Dialer == name {
-			return &dialerFields[i]
+			return dialerFields[i].Role
 		}
 	}
-	return &profile.Mapping{Dialer: name}
+	return r
 }
 
 func (w *world) dialerValue(name, v string) string {
-	switch fieldOf(name).Role {
+	switch roleOf(name) {
 	case profile.Email:
 		return normalEmail(v)
 	case profile.Phone:

@@ -29,7 +29,7 @@ func (w *world) store(e *edit) error {
 	// Unchanged, too: a CRM told a value that lost against a newer one of ours; it is
 	// told again.
 	w.outbound(e.p)
-	put(w, persons, kindPerson, e.p.ID, e.p)
+	w.save(e.p)
 	return nil
 }
 
@@ -57,7 +57,7 @@ func (w *world) indexed(f *fieldValue) (k state.Kind, v string) {
 	if blank(f.Value) {
 		return 0, ""
 	}
-	switch fieldOf(f.Name).Role {
+	switch roleOf(f.Name) {
 	case profile.Email:
 		return kindEmail, *f.Value
 	case profile.Phone:

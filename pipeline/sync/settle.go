@@ -133,6 +133,6 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 			l.Refused = set(l.Refused, f.Name, f.Value)
 		}
 	}
-	put(w, persons, kindPerson, p.ID, p)
+	w.save(p)
 	return nil
 }

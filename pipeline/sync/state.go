@@ -136,7 +136,7 @@ type heldTotal struct {
 
 var (
 	configs    = value.New[schemas.TenantConfig]("tenant configuration")
-	persons    = value.New[person]("person")
+	persons    = value.New[person]("person") // of which personcodec.go is a fast form
 	calls      = value.New[call]("call")
 	streams    = value.New[position]("stream position")
 	heldRecs   = value.New[heldRecord]("held record")
