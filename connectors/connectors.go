@@ -54,7 +54,9 @@ type Conn interface {
 	//
 	// A page's marker is not emitted: Page in the answer says where the cursor goes.
 	Do(ctx context.Context, at *schemas.Attempt, leaveBy time.Time, emit Emit) Answer
-	// Close ends what runs in the background; requests on their way end by their ctx.
+	// Close lets nothing leave any more, at once and without waiting: an attempt that
+	// waits for its moment ends as not sent, of class schemas.ErrAborted, and so does
+	// Do from now on. A request on its way ends by its ctx, and its answer is given.
 	Close() error
 }
 
@@ -77,10 +79,17 @@ type Page struct {
 // Streamer is a Conn that can follow pushed changes.
 type Streamer interface {
 	// Stream follows the account's changes from the cursor on until ctx ends or an
-	// error that reconnecting at once will not mend. Each event goes to emit with its
+	// error that reconnecting at once will not mend; one that has a class is a Classed.
+	// Each event goes to emit with its
 	// From and To set; a lost position is an event with Reset set, after which the
 	// stream goes on in the next epoch.
 	Stream(ctx context.Context, epoch int64, cursor string, emit Emit) error
+}
+
+// Classed is an error of a class, one of schemas.Err….
+type Classed interface {
+	error
+	ErrorClass() string
 }
 
 // WebhookReceiver is a Provider that is told of changes by HTTP.

@@ -10,7 +10,8 @@
 // records that it covers (P3); secrets are resolved at use and appear in no log,
 // error or metric (P10).
 //
-// Below: rest/ (tokens, the moment of sending, Retry-After, redaction), host/ (runs
-// them), connectortest/ (the conformance suite), salesforce/ and hubspot/ (same
-// files, same order, each with its sim/), dialer/ (helpers of a producer).
+// Below: rest/ (tokens, the moment of sending, Retry-After, redaction), base/ (what
+// is the same for every provider), host/ (runs them), connectortest/ (the conformance
+// suite), salesforce/ and hubspot/ (same files, same order, each with its sim/ on top
+// of simkit/), dialer/ (helpers of a producer).
 package connectors

@@ -51,6 +51,7 @@ func Run(t *testing.T, s System) {
 	t.Run("an answer that is lost is unknown", s.lost)
 	t.Run("an expired token is renewed inside the attempt", s.expired)
 	t.Run("a limit is throttled, with a delay", s.throttled)
+	t.Run("nothing leaves after close", s.closed)
 	t.Run("pages reach every record from any cursor", s.pages)
 	t.Run("read by id", s.reads)
 	t.Run("a stream resumes without loss", s.stream)
@@ -203,6 +204,49 @@ func (s System) throttled(t *testing.T) {
 	a := s.do(t, c, s.upsert("thr", 1), s.soon(), nil)
 	if a.Result.Error != schemas.ErrThrottled || a.Result.RetryAfterMs <= 0 || a.Result.Items[0].Outcome != schemas.NotSent {
 		t.Errorf("got %+v", a.Result)
+	}
+}
+
+func (s System) closed(t *testing.T) {
+	c := s.open(t)
+	s.do(t, c, s.upsert("end", 1), s.soon(), nil)
+	before := s.Count(s.Object)
+	if s.Throttle != nil { // what follows waits for its moment
+		s.Throttle()
+		s.do(t, c, s.upsert("end", 1), s.soon(), nil)
+	}
+	const n = 8
+	began, got := make(chan struct{}, n), make(chan schemas.AttemptResult, n)
+	do := func(i int) {
+		began <- struct{}{}
+		got <- c.Do(t.Context(), s.upsert(fmt.Sprint("end-", i), 1), s.Env.Now().Add(time.Hour), nil).Result
+	}
+	if s.Throttle != nil {
+		for i := range n {
+			go do(i)
+			<-began
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if s.Throttle == nil {
+		for i := range n {
+			do(i)
+		}
+	}
+	for range n {
+		select {
+		case r := <-got:
+			if r.Error != schemas.ErrAborted || r.Items[0].Outcome != schemas.NotSent {
+				t.Errorf("got %+v", r)
+			}
+		case <-time.After(wait):
+			t.Fatal("an attempt waits on although nothing leaves any more")
+		}
+	}
+	if s.Count(s.Object) != before {
+		t.Error("something was written")
 	}
 }
 

@@ -25,10 +25,30 @@ type account struct {
 	watch     pipeline.Watch // as it was opened; never changed
 	conn      connectors.Conn
 	openErr   error
-	ctx       context.Context // ends with stop: what has not left is dropped
-	cancel    context.CancelFunc
-	busy      sync.WaitGroup // attempts that use conn
+	ctx       context.Context // ends with stop, by an ending
+	cancel    context.CancelCauseFunc
 }
+
+// ending is why an account's connection ended: code and words of the results of what
+// had not left.
+type ending struct{ code, why string }
+
+func (e ending) Error() string { return e.why }
+
+// Codes of the results of attempts that never left; their class is
+// schemas.ErrAborted. After CodeAccountRemoved the attempt can't be repeated: no
+// account of that provider is configured for the tenant.
+const (
+	CodeAccountRemoved = "account_removed"
+	CodeAccountChanged = "account_changed"
+	CodeMoved          = "partition_moved"
+)
+
+var (
+	removed = ending{CodeAccountRemoved, "the tenant has no account of this CRM any more"}
+	changed = ending{CodeAccountChanged, "the account's configuration has changed"}
+	moved   = ending{CodeMoved, "the partition has moved to another process"}
+)
 
 // watch makes or keeps the connection of an account; the caller holds the lock.
 func (h *Host) watch(partition int32, w pipeline.Watch) {
@@ -38,10 +58,10 @@ func (h *Host) watch(partition int32, w pipeline.Watch) {
 		return // a stream under way knows its own position best
 	}
 	if old != nil {
-		old.stop()
+		old.stop(changed)
 	}
 	a := &account{h: h, partition: partition, watch: w}
-	a.ctx, a.cancel = context.WithCancel(h.ctx)
+	a.ctx, a.cancel = context.WithCancelCause(h.ctx)
 	h.accounts[k] = a
 	p, ok := h.providers[w.Account.Provider]
 	if !ok {
@@ -61,37 +81,52 @@ func (h *Host) watch(partition int32, w pipeline.Watch) {
 	}
 }
 
-// stop ends the stream and what has not left; the connection closes once the last
-// attempt is done with it.
-func (a *account) stop() {
-	a.cancel()
+// stop ends the stream and lets nothing leave any more; what has left is awaited by
+// those who sent it. It does not block.
+func (a *account) stop(e ending) {
+	a.cancel(e)
 	if a.conn == nil {
 		return
 	}
-	a.h.wg.Add(1)
-	go func() {
-		defer a.h.wg.Done()
-		a.busy.Wait()
-		if err := a.conn.Close(); err != nil {
-			a.h.cfg.Log.Debug("closing a connection", "tenant", a.watch.Tenant, "why", err)
+	defer func() {
+		if p := recover(); p != nil {
+			a.panicked(p, "closing")
 		}
 	}()
+	if err := a.conn.Close(); err != nil {
+		a.h.cfg.Log.Warn("closing a connection", "tenant", a.watch.Tenant, "why", err)
+	}
 }
 
-// do carries out one attempt. A provider that panics costs its attempt alone. The
-// caller has counted it in busy.
+func (a *account) panicked(p any, doing string) {
+	a.h.cfg.Log.Error("a connector panicked", "doing", doing, "provider", a.watch.Account.Provider, "tenant", a.watch.Tenant, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+}
+
+// ended returns why the connection ended; ok is false while it has not.
+func (a *account) ended() (e ending, ok bool) {
+	if a.ctx.Err() == nil {
+		return ending{}, false
+	}
+	if e, ok = errors.AsType[ending](context.Cause(a.ctx)); !ok {
+		e = moved // the process ends
+	}
+	return e, true
+}
+
+// do carries out one attempt. A provider that panics costs its attempt alone.
 func (a *account) do(ctx context.Context, at *schemas.Attempt, leave time.Time) (ans connectors.Answer) {
+	if e, ok := a.ended(); ok {
+		return connectors.Answer{Result: aborted(at, e)}
+	}
 	switch {
 	case a.openErr != nil:
 		return connectors.Answer{Result: unsent(at, schemas.NotSent, schemas.ErrAuth, a.openErr.Error())}
-	case a.ctx.Err() != nil:
-		return connectors.Answer{Result: aborted(at, "the partition has moved to another process, or the account has changed")}
 	case a.watch.Account.ID != at.Account:
-		return connectors.Answer{Result: aborted(at, "the attempt is for another account than the configured one")}
+		return connectors.Answer{Result: aborted(at, changed)}
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			a.h.cfg.Log.Error("a connector panicked", "provider", at.Provider, "attempt", at.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			a.panicked(p, "attempt "+at.ID)
 			ans = connectors.Answer{Result: unsent(at, schemas.Unknown, schemas.ErrTransient, "the connector failed")}
 		}
 	}()
@@ -106,6 +141,9 @@ func (a *account) do(ctx context.Context, at *schemas.Attempt, leave time.Time) 
 	if len(ans.Result.Items) != len(at.Items) {
 		a.h.cfg.Log.Error("a connector's answer is not complete", "provider", at.Provider, "attempt", at.ID, "items", len(at.Items), "answered", len(ans.Result.Items))
 		return connectors.Answer{Result: unsent(at, schemas.Unknown, schemas.ErrTransient, "the connector's answer is not complete")}
+	}
+	if e, ok := a.ended(); ok && ans.Result.Error == schemas.ErrAborted && !slices.ContainsFunc(ans.Result.Items, func(r schemas.ItemResult) bool { return r.Outcome != schemas.NotSent }) {
+		ans.Result = aborted(at, e) // it waited for its moment when the connection ended
 	}
 	return ans
 }
@@ -238,13 +276,13 @@ func (a *account) follow(s connectors.Streamer) {
 		if a.ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > time.Minute {
+		if time.Since(began) > 2*time.Minute { // over what a refusal's own tries take
 			failures = 0
 		}
 		failures++
 		a.h.metrics.streams.WithLabelValues(a.watch.Account.Provider).Inc()
 		a.h.cfg.Log.Info("stream ended, it is opened again", "tenant", a.watch.Tenant, "provider", a.watch.Account.Provider, "why", err)
-		pause := min(time.Duration(1<<min(failures, 7))*250*time.Millisecond, 30*time.Second)
+		pause := streamPause(failures, err)
 		pause += rand.N(pause / 4)
 		select {
 		case <-a.ctx.Done():
@@ -253,11 +291,22 @@ func (a *account) follow(s connectors.Streamer) {
 	}
 }
 
+// streamPause is how long a stream rests after so many failures in a row: half a
+// second, doubling to 30 s; where the CRM refuses the credential or the right to the
+// stream, half a minute, doubling to a quarter of an hour, for only a person mends that.
+func streamPause(failures int, err error) time.Duration {
+	first, last := 500*time.Millisecond, 30*time.Second
+	if c, ok := errors.AsType[connectors.Classed](err); ok && (c.ErrorClass() == schemas.ErrAuth || c.ErrorClass() == schemas.ErrForbidden) {
+		first, last = 30*time.Second, 15*time.Minute
+	}
+	return min(first<<min(failures-1, 10), last)
+}
+
 // stream follows a stream once; a connector that panics ends it.
 func (a *account) stream(s connectors.Streamer, epoch int64, cursor string, emit connectors.Emit) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			a.h.cfg.Log.Error("a connector panicked", "provider", a.watch.Account.Provider, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			a.panicked(p, "following a stream")
 			err = errors.New("the connector panicked")
 		}
 	}()

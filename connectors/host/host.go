@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,7 +32,10 @@ type Config struct {
 	Codec     Codec
 	// Partitions is N of all topics.
 	Partitions int32
-	// PublicURL is the address under which CRMs reach the webhook handler.
+	// PublicURL is the address under which CRMs reach the webhook handler, as they were
+	// given it: scheme, host, a port where it is not the scheme's own, and the path that
+	// a proxy takes away, if one does. Signatures cover it; what a request says of its
+	// host and scheme is never used.
 	PublicURL string
 	// WebhookSecret returns the secret of an app; ErrUnknownApp if there is none.
 	WebhookSecret func(ctx context.Context, provider, app string) (string, error)
@@ -73,6 +77,7 @@ func New(cfg Config) (*Host, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.PublicURL = strings.TrimSuffix(cfg.PublicURL, "/")
 	if cfg.Env.Now == nil {
 		cfg.Env.Now = time.Now
 	}
@@ -105,7 +110,7 @@ func (h *Host) Close(ctx context.Context) error {
 		delete(h.owned, p)
 	}
 	for k, a := range h.accounts {
-		a.stop()
+		a.stop(moved)
 		delete(h.accounts, k)
 	}
 	h.mu.Unlock()
@@ -136,14 +141,15 @@ func (h *Host) Own(partition int32) {
 	h.owned[partition] = true
 }
 
-// Disown implements pipeline.Effects.
+// Disown implements pipeline.Effects. Once it returns, nothing of the partition
+// leaves that had not begun to.
 func (h *Host) Disown(partition int32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.owned, partition)
 	for k, a := range h.accounts {
 		if k.partition == partition {
-			a.stop()
+			a.stop(moved)
 			delete(h.accounts, k)
 		}
 	}
@@ -163,7 +169,7 @@ func (h *Host) Do(partition int32, effects []pipeline.Effect) {
 		case pipeline.Unwatch:
 			k := accountKey{partition, e.Tenant, e.Provider}
 			if a := h.accounts[k]; a != nil {
-				a.stop()
+				a.stop(removed)
 				delete(h.accounts, k)
 			}
 		case pipeline.Start:
@@ -180,19 +186,13 @@ func (h *Host) start(a *account, partition int32, at *schemas.Attempt) {
 	over := now.Add(time.Duration(at.OverBy-at.DecidedAt) * time.Millisecond)
 	h.metrics.attempts.WithLabelValues(at.Provider, at.Kind).Inc()
 	h.wg.Add(1)
-	if a != nil {
-		a.busy.Add(1) // here, under the lock: stop waits for what was counted before it
-	}
 	go func() {
 		defer h.wg.Done()
-		if a != nil {
-			defer a.busy.Done()
-		}
 		ctx, cancel := context.WithDeadline(h.ctx, over)
 		defer cancel()
 		var ans connectors.Answer
 		if a == nil {
-			ans.Result = aborted(at, "the account is not configured here")
+			ans.Result = aborted(at, removed)
 		} else {
 			ans = a.do(ctx, at, leave)
 		}
@@ -256,8 +256,13 @@ func (h *Host) produce(ctx context.Context, partition int32, topic, key string, 
 }
 
 // aborted is the result of an attempt that never left.
-func aborted(at *schemas.Attempt, why string) schemas.AttemptResult {
-	return unsent(at, schemas.NotSent, schemas.ErrAborted, why)
+func aborted(at *schemas.Attempt, e ending) schemas.AttemptResult {
+	r := unsent(at, schemas.NotSent, schemas.ErrAborted, e.why)
+	r.Code = e.code
+	for i := range r.Items {
+		r.Items[i].Code = e.code
+	}
+	return r
 }
 
 func unsent(at *schemas.Attempt, outcome, class, why string) schemas.AttemptResult {

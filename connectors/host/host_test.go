@@ -9,205 +9,17 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crmstream/crmstream/connectors"
+	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/pipeline"
-	"github.com/crmstream/crmstream/pipeline/run"
-	"github.com/crmstream/crmstream/pipeline/run/embedded"
 	"github.com/crmstream/crmstream/schemas"
-	"github.com/crmstream/crmstream/schemas/profile"
-	"github.com/crmstream/crmstream/schemas/registry"
 )
-
-const (
-	testN   = 4
-	patient = 20 * time.Second
-)
-
-// fake is a provider and its connections; what Do and Stream do is the test's.
-type fake struct {
-	do     func(ctx context.Context, at *schemas.Attempt, emit connectors.Emit) connectors.Answer
-	stream func(ctx context.Context, epoch int64, cursor string, emit connectors.Emit) error
-	open   func()
-
-	mu     sync.Mutex
-	closed int
-}
-
-func (f *fake) Name() string                               { return "fake" }
-func (f *fake) Profile() *profile.Profile                  { return &profile.Profile{Provider: "fake"} }
-func (f *fake) Check(schemas.Account) []connectors.Problem { return nil }
-
-func (f *fake) Open(connectors.Env, string, schemas.Account) (connectors.Conn, error) {
-	if f.open != nil {
-		f.open()
-	}
-	if f.stream != nil {
-		return streaming{f}, nil
-	}
-	return conn{f}, nil
-}
-
-func (f *fake) Receive(r *http.Request, body []byte, _, secret string, _ time.Time) ([]connectors.WebhookEvent, error) {
-	if r.Header.Get("X-Secret") != secret {
-		return nil, &connectors.WebhookError{Status: http.StatusUnauthorized, Why: "signature"}
-	}
-	return []connectors.WebhookEvent{{Account: string(body), Change: schemas.CRMChange{Object: "contacts", ID: "7", Hint: &schemas.Hint{Kind: "changed"}}}}, nil
-}
-
-type conn struct{ f *fake }
-
-func (c conn) Do(ctx context.Context, at *schemas.Attempt, _ time.Time, emit connectors.Emit) connectors.Answer {
-	return c.f.do(ctx, at, emit)
-}
-
-func (c conn) Close() error {
-	c.f.mu.Lock()
-	defer c.f.mu.Unlock()
-	c.f.closed++
-	return nil
-}
-
-type streaming struct{ *fake }
-
-func (s streaming) Do(ctx context.Context, at *schemas.Attempt, l time.Time, emit connectors.Emit) connectors.Answer {
-	return conn{s.fake}.Do(ctx, at, l, emit)
-}
-func (s streaming) Close() error { return conn{s.fake}.Close() }
-func (s streaming) Stream(ctx context.Context, epoch int64, cursor string, emit connectors.Emit) error {
-	return s.stream(ctx, epoch, cursor, emit)
-}
-
-type harness struct {
-	*Host
-	t     *testing.T
-	codec *registry.Codec
-	cl    *kgo.Client // reads both topics
-	got   []*kgo.Record
-}
-
-func newHarness(t *testing.T, f *fake) *harness {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patient)
-	t.Cleanup(cancel)
-	b, err := embedded.Start(ctx, embedded.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Partitions: testN})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	codec := registry.NewCodec(b.RegistryURL())
-	if err := codec.Register(ctx); err != nil {
-		t.Fatal(err)
-	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	if err := run.EnsureTopics(ctx, cl, testN, 1); err != nil {
-		t.Fatal(err)
-	}
-	cl.AddConsumeTopics(schemas.TopicCRMChanges, schemas.TopicCRMResults)
-	h, err := New(Config{Providers: []connectors.Provider{f}, Brokers: []string{b.Addr()}, Codec: codec, Partitions: testN,
-		WebhookSecret: func(_ context.Context, _, app string) (string, error) {
-			if app != "app" {
-				return "", ErrUnknownApp
-			}
-			return "s", nil
-		}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	hn := &harness{Host: h, t: t, codec: codec, cl: cl}
-	t.Cleanup(func() { hn.end() })
-	return hn
-}
-
-func (h *harness) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), patient)
-	defer cancel()
-	if err := h.Close(ctx); err != nil {
-		h.t.Error(err)
-	}
-}
-
-// wait reads until ok says that what came is enough.
-func (h *harness) wait(ok func(changes []*schemas.CRMChange, results []*schemas.AttemptResult) bool) {
-	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), patient)
-	defer cancel()
-	for {
-		var changes []*schemas.CRMChange
-		var results []*schemas.AttemptResult
-		for _, rec := range h.got {
-			v, err := h.codec.Decode(ctx, rec.Topic, rec.Value)
-			if err != nil {
-				h.t.Fatal(err)
-			}
-			switch v := v.(type) {
-			case *schemas.CRMChange:
-				changes = append(changes, v)
-			case *schemas.AttemptResult:
-				results = append(results, v)
-			}
-		}
-		if ok(changes, results) {
-			return
-		}
-		h.got = append(h.got, h.cl.PollFetches(ctx).Records()...)
-		if ctx.Err() != nil {
-			h.t.Fatalf("only %d changes and %d results came", len(changes), len(results))
-		}
-	}
-}
-
-// result returns the one result of an attempt.
-func (h *harness) result(id string) (r *schemas.AttemptResult) {
-	h.t.Helper()
-	h.wait(func(_ []*schemas.CRMChange, results []*schemas.AttemptResult) bool {
-		r = nil
-		for _, x := range results {
-			if x.AttemptID == id {
-				if r != nil {
-					h.t.Fatalf("attempt %s has two results", id)
-				}
-				r = x
-			}
-		}
-		return r != nil
-	})
-	return r
-}
-
-func watch(tenant string) pipeline.Watch {
-	return pipeline.Watch{Tenant: tenant, Account: schemas.Account{Provider: "fake", ID: "acct"}, Epoch: 3, Cursor: "c0"}
-}
-
-func attempt(id, tenant string, items int) *schemas.Attempt {
-	now := time.Now().UnixMilli()
-	at := &schemas.Attempt{ID: id, Tenant: tenant, Provider: "fake", Account: "acct", Kind: schemas.KindWrite, Operation: schemas.OpUpsert, Object: "contacts",
-		DecidedAt: now, LeaveBy: now + 10_000, OverBy: now + 55_000}
-	for i := range items {
-		at.Items = append(at.Items, schemas.AttemptItem{Key: fmt.Sprintf("k%d", i)})
-	}
-	return at
-}
-
-func sent(at *schemas.Attempt) connectors.Answer {
-	var a connectors.Answer
-	for _, it := range at.Items {
-		a.Result.Items = append(a.Result.Items, schemas.ItemResult{Key: it.Key, Outcome: schemas.Sent})
-	}
-	return a
-}
 
 // Each attempt has one result, whole, whatever the connector does.
 func TestOneResultPerAttempt(t *testing.T) {
@@ -288,8 +100,8 @@ func TestPanicInOpen(t *testing.T) {
 	}
 }
 
-// After Disown nothing more is taken, what has left still gives its result, and the
-// connection is closed once it has.
+// After Disown nothing more is taken, the connection is closed at once, and what has
+// left still gives its result.
 func TestDisown(t *testing.T) {
 	left, release := make(chan struct{}), make(chan struct{})
 	f := &fake{do: func(_ context.Context, at *schemas.Attempt, _ connectors.Emit) connectors.Answer {
@@ -305,8 +117,8 @@ func TestDisown(t *testing.T) {
 	h.Disown(2)
 	h.Do(2, []pipeline.Effect{pipeline.Start{Attempt: attempt("2-2", "acme", 1)}})
 	f.mu.Lock()
-	if f.closed != 0 {
-		t.Error("the connection was closed under a request")
+	if f.closed != 1 {
+		t.Error("the connection is still open")
 	}
 	f.mu.Unlock()
 	close(release)
@@ -322,6 +134,95 @@ func TestDisown(t *testing.T) {
 		t.Errorf("the connection was closed %d times", f.closed)
 	}
 	h.wait(func(_ []*schemas.CRMChange, results []*schemas.AttemptResult) bool { return len(results) == 1 })
+}
+
+// What waits for its moment when its partition, its account or its configuration goes
+// is never sent, and says why; what is on its way is answered. A panic in Close costs
+// nothing.
+func TestWaitingAttemptsAreCalledBack(t *testing.T) {
+	for code, end := range map[string]func(h *harness){
+		CodeMoved:          func(h *harness) { h.Disown(1) },
+		CodeAccountRemoved: func(h *harness) { h.Do(1, []pipeline.Effect{pipeline.Unwatch{Tenant: "acme", Provider: "fake"}}) },
+		CodeAccountChanged: func(h *harness) {
+			w := watch("acme")
+			w.Account.Settings = []schemas.Field{schemas.Text("a", "b")}
+			h.Do(1, []pipeline.Effect{w})
+		},
+	} {
+		t.Run(code, func(t *testing.T) {
+			var served atomic.Int32
+			begun, release := make(chan struct{}), make(chan struct{})
+			web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				served.Add(1)
+				close(begun)
+				<-release
+			}))
+			defer web.Close()
+			budget := rest.New(rest.Config{Base: web.URL, InFlight: 1}) // the second waits for the first
+			var waiting sync.WaitGroup
+			waiting.Add(4)
+			f := &fake{close: func() { budget.Close(); panic("asked to") }, do: func(ctx context.Context, at *schemas.Attempt, _ connectors.Emit) connectors.Answer {
+				waiting.Done()
+				_, outcome, err := budget.Do(ctx, time.Now().Add(time.Hour), &rest.Request{Method: http.MethodPost, Path: "/"})
+				a := sent(at)
+				if err != nil {
+					a.Result.Error = rest.ClassOf(err)
+					a.Result.Items[0].Outcome, a.Result.Items[0].Error = outcome, a.Result.Error
+				}
+				return a
+			}}
+			h := newHarness(t, f)
+			h.Own(1)
+			h.Do(1, []pipeline.Effect{watch("acme"), pipeline.Start{Attempt: attempt("1-0", "acme", 1)}})
+			<-begun
+			for i := range 3 {
+				h.Do(1, []pipeline.Effect{pipeline.Start{Attempt: attempt(fmt.Sprint("1-", i+1), "acme", 1)}})
+			}
+			waiting.Wait()
+			end(h)
+			for i := range 3 {
+				r := h.result(fmt.Sprint("1-", i+1))
+				if r.Error != schemas.ErrAborted || r.Code != code || r.Items[0].Outcome != schemas.NotSent || r.Items[0].Code != code {
+					t.Errorf("result: %+v", r)
+				}
+			}
+			if code == CodeAccountRemoved { // and what is handed over after it
+				h.Do(1, []pipeline.Effect{pipeline.Start{Attempt: attempt("1-9", "acme", 1)}})
+				if r := h.result("1-9"); r.Error != schemas.ErrAborted || r.Code != code || r.Items[0].Outcome != schemas.NotSent {
+					t.Errorf("result: %+v", r)
+				}
+			}
+			close(release)
+			if r := h.result("1-0"); r.Error != "" || r.Items[0].Outcome != schemas.Sent {
+				t.Errorf("what had left: %+v", r)
+			}
+			if n := served.Load(); n != 1 {
+				t.Errorf("%d requests left", n)
+			}
+		})
+	}
+}
+
+type classed struct{ class string }
+
+func (c classed) Error() string      { return c.class }
+func (c classed) ErrorClass() string { return c.class }
+
+// A stream that fails rests longer each time, and longest where only a person can
+// mend it.
+func TestStreamPause(t *testing.T) {
+	for _, c := range []struct {
+		failures int
+		err      error
+		want     time.Duration
+	}{
+		{1, errors.New("x"), 500 * time.Millisecond}, {4, nil, 4 * time.Second}, {1000, classed{schemas.ErrTransient}, 30 * time.Second},
+		{1, classed{schemas.ErrAuth}, 30 * time.Second}, {3, fmt.Errorf("stream: %w", classed{schemas.ErrForbidden}), 2 * time.Minute}, {1000, classed{schemas.ErrAuth}, 15 * time.Minute},
+	} {
+		if got := streamPause(c.failures, c.err); got != c.want {
+			t.Errorf("%d times %v: %v, want %v", c.failures, c.err, got, c.want)
+		}
+	}
 }
 
 // A stream begins at the state's cursor, and after a failure, a panic too, at the
@@ -365,7 +266,8 @@ func TestStreamGoesOn(t *testing.T) {
 // Webhooks: 503 before the tenants are known, 404 for what is not here, 401 for a
 // bad signature, 204 once Kafka has the events.
 func TestWebhook(t *testing.T) {
-	h := newHarness(t, &fake{})
+	f := new(fake)
+	h := newHarness(t, f)
 	srv := httptest.NewServer(h.WebhookHandler())
 	defer srv.Close()
 	post := func(path, body, secret string) int {
@@ -405,7 +307,7 @@ func TestWebhook(t *testing.T) {
 		path, body, secret string
 		want               int
 	}{
-		{"/webhooks/fake/app", "acct", "s", http.StatusNoContent},
+		{"/webhooks/fake/app?a=%3F&b=c+d", "acct", "s", http.StatusNoContent},
 		{"/webhooks/fake/app", "acct", "forged", http.StatusUnauthorized},
 		{"/webhooks/fake/app", "stranger", "s", http.StatusNotFound},
 		{"/webhooks/fake/other", "acct", "s", http.StatusNotFound},
@@ -425,6 +327,10 @@ func TestWebhook(t *testing.T) {
 		}
 		return true
 	})
+	// The address that is verified is the one that the sender was given.
+	if want := "https://hooks.example:8443/crm/webhooks/fake/app?a=%3F&b=c+d"; f.urls[0] != want {
+		t.Errorf("came under %s, want %s", f.urls[0], want)
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -2,12 +2,12 @@ package hubspot
 
 import (
 	"html"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -34,61 +34,39 @@ func disposition(label string) string {
 
 // render writes a call as a completed call engagement on its person.
 func render(c profile.Call) ([]schemas.Field, []schemas.Link) {
-	title, direction := "Call", "OUTBOUND"
-	if c.Disposition != "" {
-		title = "Call - " + c.Disposition
-	}
+	direction := "OUTBOUND"
 	if c.Direction == schemas.Inbound {
 		direction = "INBOUND"
 	}
-	f := []schemas.Field{
-		schemas.Text("hs_timestamp", time.UnixMilli(c.StartedAt).UTC().Format(instant)),
-		schemas.Text("hs_call_title", cut(title, titleMax)),
-		schemas.Text("hs_call_body", body(c)),
-		schemas.Text("hs_call_direction", direction),
-		schemas.Text("hs_call_status", "COMPLETED"),
-		schemas.Text(externalID, c.ID),
-	}
+	var f base.Fields
+	f.Set("hs_timestamp", time.UnixMilli(c.StartedAt).UTC().Format(instant))
+	f.Set("hs_call_title", base.Subject(c, titleMax))
+	f.Set("hs_call_body", body(c))
+	f.Set("hs_call_direction", direction)
+	f.Set("hs_call_status", "COMPLETED")
+	f.Set(externalID, c.ID)
 	if c.Duration != nil { // 0 is a length, absent is unknown
-		f = append(f, schemas.Text("hs_call_duration", strconv.FormatInt(int64(*c.Duration)*1000, 10)))
+		f.Set("hs_call_duration", strconv.FormatInt(int64(*c.Duration)*1000, 10))
 	}
-	for _, o := range []struct{ name, value string }{
-		{"hs_call_from_number", c.From}, {"hs_call_to_number", c.To},
-		{"hs_call_disposition", disposition(c.Disposition)}, {"hubspot_owner_id", c.OwnerID},
-	} {
-		if o.value != "" {
-			f = append(f, schemas.Text(o.name, o.value))
-		}
-	}
-	sort.Slice(f, func(i, j int) bool { return f[i].Name < f[j].Name })
+	f.Any("hs_call_from_number", c.From)
+	f.Any("hs_call_to_number", c.To)
+	f.Any("hs_call_disposition", disposition(c.Disposition))
+	f.Any("hubspot_owner_id", c.OwnerID)
 	if c.Person.ID == "" {
-		return f, nil
+		return f.Sorted(), nil
 	}
-	return f, []schemas.Link{c.Person}
+	return f.Sorted(), []schemas.Link{c.Person}
 }
 
 const instant = "2006-01-02T15:04:05.000Z"
 
 // body is HTML: what a rep typed must not become markup.
 func body(c profile.Call) string {
-	var lines []string
-	if c.Notes != "" {
-		lines = append(lines, c.Notes, "")
+	label := c.Disposition
+	if disposition(label) != "" {
+		label = ""
 	}
-	if c.Disposition != "" && disposition(c.Disposition) == "" {
-		lines = append(lines, "Disposition: "+c.Disposition)
-	}
-	if c.AgentEmail != "" && c.OwnerID == "" { // B16: the rep stands in the text
-		lines = append(lines, "Agent: "+c.AgentEmail)
-	}
-	if c.Score != nil {
-		lines = append(lines, "Score: "+strconv.FormatFloat(*c.Score, 'f', -1, 64))
-	}
-	if c.RecordingURL != "" {
-		lines = append(lines, "Recording: "+c.RecordingURL)
-	}
-	text := strings.TrimRight(strings.ReplaceAll(strings.Join(lines, "\n"), "\r\n", "\n"), "\n")
-	return markup(text, bodyMax)
+	return markup(base.Description(c, "Disposition", label), bodyMax)
 }
 
 // markup escapes text into at most n characters of HTML, cut between characters of
@@ -110,12 +88,4 @@ func markup(text string, n int) string {
 		b.WriteString(s)
 	}
 	return b.String()
-}
-
-// cut shortens s to n characters, marked (B28).
-func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:n-1]) + "…"
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -13,7 +14,7 @@ func TestRender(t *testing.T) {
 	call := profile.Call{ID: "c-1", Direction: schemas.Inbound, StartedAt: 1767323045678, Duration: &zero, From: "+1", To: "+2",
 		Disposition: "no Answer", Notes: "a <b>&\nc", OwnerID: "9", Person: schemas.Link{Provider: name, Object: contacts, ID: "5"}}
 	got, links := render(call)
-	m := fieldMap(got)
+	m := base.Map(got)
 	for k, want := range map[string]string{
 		"hs_timestamp": "2026-01-02T03:04:05.678Z", "hs_call_body": "a &lt;b&gt;&amp;<br>c", "hs_call_duration": "0",
 		"hs_call_direction": "INBOUND", "hs_call_disposition": "73a0d17f-1163-4015-bdd5-ec830791da20", "hs_call_external_id": "c-1",
@@ -28,7 +29,7 @@ func TestRender(t *testing.T) {
 	}
 	call.Disposition, call.Duration = "Ours & only", nil
 	got, _ = render(call)
-	m = fieldMap(got)
+	m = base.Map(got)
 	if _, ok := m["hs_call_disposition"]; ok || !strings.Contains(m["hs_call_body"], "Disposition: Ours &amp; only") {
 		t.Errorf("a label of the tenant's own: %v", m)
 	}

@@ -64,7 +64,7 @@ func (a *attempt) settle(got *answer, places []int) {
 		found := false
 		for {
 			i := take(func(i int) bool {
-				it := &a.at.Items[i]
+				it := &a.At.Items[i]
 				return slices.Contains(traces, strconv.Itoa(i)) ||
 					it.ID != "" && slices.Contains(ids, it.ID) || it.Identity != "" && slices.Contains(ids, it.Identity)
 			})
@@ -83,14 +83,14 @@ func (a *attempt) settle(got *answer, places []int) {
 		return
 	}
 	for _, i := range left {
-		a.unanswered(i)
+		a.Unanswered(i)
 	}
 }
 
 // same reports whether a result without a trace id is the one of item i.
 func (a *attempt) same(rec *record, i int) bool {
-	it := &a.at.Items[i]
-	switch a.at.Operation {
+	it := &a.At.Items[i]
+	switch a.At.Operation {
 	case schemas.OpUpdate:
 		return rec.ID == it.ID
 	case schemas.OpUpsert:
@@ -105,23 +105,17 @@ func (a *attempt) same(rec *record, i int) bool {
 }
 
 func (a *attempt) took(i int, rec *record) {
-	r := &a.res.Items[i]
-	r.Outcome, r.ID, r.URL = schemas.Sent, rec.ID, a.itemURL(a.at.Object, rec.ID)
-	r.Created = rec.New || a.at.Operation == schemas.OpCreate
-	r.Linked = a.at.Operation == schemas.OpCreate // its associations went with it
+	r := &a.Res.Items[i]
+	r.Outcome, r.ID, r.URL = schemas.Sent, rec.ID, a.itemURL(a.At.Object, rec.ID)
+	r.Created = rec.New || a.At.Operation == schemas.OpCreate
+	r.Linked = a.At.Operation == schemas.OpCreate // its associations went with it
 }
 
 func (a *attempt) failed(i int, f *fault) {
-	r := &a.res.Items[i]
+	r := &a.Res.Items[i]
 	class, id := a.written(f)
 	r.Outcome, r.Error, r.Code, r.Message, r.Fields = schemas.Sent, class, f.code(), rest.Redact(f.Message), f.fields()
 	if id != "" {
-		r.ID, r.URL = id, a.itemURL(a.at.Object, id)
+		r.ID, r.URL = id, a.itemURL(a.At.Object, id)
 	}
-}
-
-// unanswered says that an item went out and the answer does not speak of it.
-func (a *attempt) unanswered(i int) {
-	r := &a.res.Items[i]
-	r.Outcome, r.Error, r.Message = schemas.Unknown, schemas.ErrTransient, "the answer does not speak of this record"
 }

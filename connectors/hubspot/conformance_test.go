@@ -1,13 +1,9 @@
 package hubspot_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -26,45 +22,17 @@ func TestConformance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(server.Handler())
-	t.Cleanup(func() { web.Close(); server.Close() })
-	own := func(method, path string, in, out any) {
-		t.Helper()
-		body, _ := json.Marshal(in)
-		req, err := http.NewRequestWithContext(context.Background(), method, web.URL+path, bytes.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("Content-Type", "application/json")
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		b, _ := io.ReadAll(res.Body)
-		if res.StatusCode/100 != 2 {
-			t.Fatalf("%s %s: %d %s", method, path, res.StatusCode, b)
-		}
-		if out != nil {
-			if err := json.Unmarshal(b, out); err != nil {
-				t.Fatalf("%s %s: %v in %s", method, path, err, b)
-			}
-		}
-	}
+	web := connectortest.Serve(t, server.Handler(), server.Close)
 	put := func(object, id string, props map[string]string) string {
 		in := map[string]any{"portal": 62515, "user": "admin@acme.test", "object": object, "properties": props}
 		if id != "" {
 			in["id"] = id
 		}
 		var out struct {
-			ID json.RawMessage `json:"id"`
+			ID string `json:"id"`
 		}
-		own("POST", "/_sim/write", in, &out)
-		return string(bytes.Trim(out.ID, `"`))
-	}
-	fault := func(f map[string]any) func() {
-		return func() { own("POST", "/_sim/faults", f, nil) }
+		web.Own("POST", "write", in, &out)
+		return out.ID
 	}
 	system := connectortest.System{
 		Provider: hubspot.Provider(),
@@ -79,22 +47,16 @@ func TestConformance(t *testing.T) {
 			return []schemas.Field{schemas.Text("hs_call_title", fmt.Sprint("Call ", n)), schemas.Text("hs_timestamp", "2026-01-02T03:04:05.000Z")}
 		},
 		BadField: schemas.Text("nonsense", "x"),
-		Count: func(object string) int {
-			var out struct {
-				Count int `json:"count"`
-			}
-			own("GET", "/_sim/count?portal=62515&object="+object, nil, &out)
-			return out.Count
-		},
+		Count:    func(object string) int { return web.Count("portal", "62515", object) },
 		Create: func(object string, n int) string {
 			return put(object, "", map[string]string{"lastname": fmt.Sprint("L", n)})
 		},
 		Edit: func(object, id string) {
 			put(object, id, map[string]string{"jobtitle": fmt.Sprint(time.Now().UnixNano())})
 		},
-		DropAfterApply: fault(map[string]any{"kind": "drop_after_apply", "count": 1}),
-		Expire:         fault(map[string]any{"kind": "status", "status": 401, "count": 1}),
-		Throttle:       fault(map[string]any{"kind": "status", "status": 429, "count": 1}),
+		DropAfterApply: web.Fault(map[string]any{"kind": "drop_after_apply", "count": 1}),
+		Expire:         web.Fault(map[string]any{"kind": "status", "status": 401, "count": 1}),
+		Throttle:       web.Fault(map[string]any{"kind": "status", "status": 429, "count": 1}),
 	}
 	connectortest.Run(t, system)
 

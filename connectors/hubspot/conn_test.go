@@ -22,12 +22,12 @@ type reply struct {
 }
 
 type server struct {
-	t      *testing.T
+	t      testing.TB
 	conn   connectors.Conn
 	bodies map[string]string // last request's body by path
 }
 
-func serve(t *testing.T, replies map[string]reply) *server {
+func serve(t testing.TB, replies map[string]reply) *server {
 	s := &server{t: t, bodies: make(map[string]string)}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
@@ -41,6 +41,9 @@ func serve(t *testing.T, replies map[string]reply) *server {
 		}
 		if !ok {
 			t.Errorf("unexpected %s %s", r.Method, r.URL.Path)
+		}
+		for k, v := range map[string]string{"Max": "100", "Interval-Milliseconds": "10000", "Remaining": "98"} {
+			w.Header().Set("X-HubSpot-RateLimit-"+k, v)
 		}
 		for k, v := range rep.header {
 			w.Header().Set(k, v)
@@ -149,7 +152,24 @@ func TestClassesOfWholeAnswers(t *testing.T) {
 		{"scope", `{"category":"MISSING_SCOPES","message":"x"}`, 403, 1, schemas.ErrForbidden, schemas.NotSent, 0, ""},
 		{"gateway", `<html>`, 502, 2, schemas.ErrTransient, schemas.Unknown, 0, ""},
 		{"edge", ``, 524, 2, schemas.ErrTransient, schemas.Unknown, 0, ""},
-		{"locked", ``, 423, 1, schemas.ErrTransient, schemas.Unknown, lockedHold, ""},
+		{"rolling, older words", `{"status":"error","category":"RATE_LIMITS","message":"You have reached your secondly limit."}`, 429, 1, schemas.ErrThrottled, schemas.NotSent, secondlyHold, ""},
+		{"daily, by its words", `{"errorType":"RATE_LIMIT","message":"You have reached your daily limit."}`, 429, 1, schemas.ErrThrottled, schemas.NotSent, dailyHold, ""},
+		{"429 of the edge", `<html>`, 429, 1, schemas.ErrThrottled, schemas.NotSent, rollingHold, ""},
+		{"expired twice", `{"category":"EXPIRED_AUTHENTICATION","message":"The OAuth token used to make this call expired 75 second(s) ago.","context":{"expire time":["2022-06-21T10:37:52.040Z"]}}`, 401, 1, schemas.ErrAuth, schemas.NotSent, 0, ""},
+		{"blocked at the edge", `<html>`, 403, 2, schemas.ErrForbidden, schemas.NotSent, 0, ""},
+		{"locked", ``, 423, 1, schemas.ErrThrottled, schemas.NotSent, lockedHold, ""},
+		{"locked, of several", `{"message":"x"}`, 423, 2, schemas.ErrThrottled, schemas.NotSent, lockedHold, ""},
+		{"moves", ``, 477, 2, schemas.ErrThrottled, schemas.NotSent, migrationHold, ""},
+		{"timeout", ``, 408, 2, schemas.ErrTransient, schemas.Unknown, 0, ""},
+		{"no service", `{"category":"SERVICE_UNAVAILABLE","message":"x"}`, 503, 1, schemas.ErrTransient, schemas.Unknown, 0, ""},
+		{"error", `{"category":"INTERNAL_ERROR","message":"internal error"}`, 500, 1, schemas.ErrTransient, schemas.Unknown, 0, ""},
+		{"elsewhere", ``, 302, 2, schemas.ErrForbidden, schemas.NotSent, 0, ""},
+		{"verb", `{"message":"HTTP 405 Method Not Allowed"}`, 405, 2, schemas.ErrForbidden, schemas.NotSent, 0, ""},
+		{"written at the same moment", `{"category":"CONFLICT","message":"Concurrent modification"}`, 409, 1, schemas.ErrTransient, schemas.Sent, 0, "11"},
+		{"a value that another has", `{"category":"CONFLICT","message":"Contact already exists"}`, 409, 1, schemas.ErrPermanent, schemas.Sent, 0, "11"},
+		{"too many identities", `{"category":"VALIDATION_ERROR","message":"Cannot have more than 250 identities on a profile"}`, 414, 1, schemas.ErrPermanent, schemas.Sent, 0, "11"},
+		{"no category", `{"status":"error","message":"Invalid input JSON on line 3, column 9: Cannot deserialize value of type x"}`, 400, 2, schemas.ErrBatch, schemas.NotSent, 0, ""},
+		{"a context of another form", `{"category":"CONFLICT","message":"Contact already exists. Existing ID: 9","context":{"x":"y"}}`, 409, 1, schemas.ErrConflict, schemas.Sent, 0, "9"},
 		{"one of many", `{"category":"VALIDATION_ERROR","message":"x"}`, 400, 2, schemas.ErrBatch, schemas.NotSent, 0, ""},
 		{"one", `{"category":"VALIDATION_ERROR","message":"x"}`, 400, 1, schemas.ErrPermanent, schemas.Sent, 0, ""},
 		{"conflict", `{"category":"CONFLICT","message":"Contact already exists. Existing ID: 37765128953"}`, 409, 1, schemas.ErrConflict, schemas.Sent, 0, "37765128953"},
@@ -173,6 +193,61 @@ func TestClassesOfWholeAnswers(t *testing.T) {
 				t.Errorf("id %s", it.ID)
 			}
 		})
+	}
+}
+
+// Whatever an answer says of waiting is kept to, by all clients of the account where
+// it is long; the login's answers count like any.
+func TestAnswersThatSayWhen(t *testing.T) {
+	const update, search = "/crm/v3/objects/calls/batch/update", "/crm/v3/objects/contacts/search"
+	after := map[string]string{"Retry-After": "120"}
+	for name, c := range map[string]struct {
+		rep      reply
+		searches bool // they go on
+	}{
+		"moves for two minutes":        {reply{477, ``, after}, false},
+		"no service for two minutes":   {reply{503, ``, after}, false},
+		"the day is used up":           {reply{429, `{"errorType":"RATE_LIMIT","policyName":"DAILY","message":"x"}`, nil}, false},
+		"the window is used up":        {reply{429, `{"errorType":"RATE_LIMIT","policyName":"TEN_SECONDLY_ROLLING","message":"x"}`, nil}, true},
+		"no service, nobody says when": {reply{503, ``, nil}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, map[string]reply{update: c.rep, search: {status: 200, body: `{"total":0,"results":[]}`}})
+			item := schemas.AttemptItem{Key: "k", ID: "1", Fields: []schemas.Field{schemas.Text("a", "b")}}
+			s.do(write(schemas.OpUpdate, item), nil)
+			got := s.do(&schemas.Attempt{Kind: schemas.KindPage, Page: &schemas.PageRequest{Source: contacts, Cursor: cursor{phase: searching}.String()}}, nil)
+			if (got.Page != nil) != c.searches || !c.searches && (got.Result.Error != schemas.ErrThrottled || got.Result.RetryAfterMs < 60_000) {
+				t.Errorf("a search: %+v", got)
+			}
+		})
+	}
+}
+
+// The token's own check: what its answer means for the account.
+func TestLoginAnswers(t *testing.T) {
+	const update = "/crm/v3/objects/calls/batch/update"
+	for _, c := range []struct {
+		name    string
+		rep     reply
+		class   string
+		outcome string
+	}{
+		{"good", reply{status: 200, body: `{"portalId":42}`}, "", schemas.Sent},
+		{"its scope is missing", reply{status: 403, body: `{"category":"MISSING_SCOPES","message":"x"}`}, "", schemas.Sent},
+		{"not served", reply{status: 404, body: `<html>`}, "", schemas.Sent},
+		{"refused", reply{status: 401, body: `{"category":"INVALID_AUTHENTICATION","message":"x"}`}, schemas.ErrAuth, schemas.NotSent},
+		{"malformed", reply{status: 530, body: `error code: 1016`}, schemas.ErrAuth, schemas.NotSent},
+		{"limit", reply{status: 429, body: `{"errorType":"RATE_LIMIT","policyName":"DAILY","message":"x"}`}, schemas.ErrThrottled, schemas.NotSent},
+		{"gateway", reply{status: 502, body: `<html>`}, schemas.ErrTransient, schemas.NotSent},
+		{"no portal", reply{status: 200, body: `{}`}, schemas.ErrTransient, schemas.NotSent},
+		{"no json", reply{status: 200, body: `<html>`}, schemas.ErrTransient, schemas.NotSent},
+		{"elsewhere", reply{status: 302, body: ``}, schemas.ErrForbidden, schemas.NotSent},
+	} {
+		s := serve(t, map[string]reply{"/account-info/v3/details": c.rep, update: {status: 200, body: `{"results":[{"id":"1"}]}`}})
+		item := schemas.AttemptItem{Key: "k", ID: "1", Fields: []schemas.Field{schemas.Text("a", "b")}}
+		if got := s.do(write(schemas.OpUpdate, item), nil).Result; got.Error != c.class || got.Items[0].Outcome != c.outcome {
+			t.Errorf("%s: %+v", c.name, got)
+		}
 	}
 }
 

@@ -105,7 +105,7 @@ func classify(f *fault) (class, id string) {
 // need the record itself, so what is not found is something that it names.
 func (a *attempt) written(f *fault) (class, id string) {
 	class, id = classify(f)
-	if class == schemas.ErrNotFound && a.at.Operation != schemas.OpUpdate {
+	if class == schemas.ErrNotFound && a.At.Operation != schemas.OpUpdate {
 		class = schemas.ErrPermanent
 	}
 	return class, id
@@ -149,11 +149,11 @@ func whole(res *rest.Response, now time.Time) (e *rest.Error, applied rest.Outco
 		e.Class = schemas.ErrAuth
 	case res.Status == http.StatusForbidden:
 		e.Class = schemas.ErrForbidden
-	case res.Status == http.StatusLocked:
-		e.Class, applied = schemas.ErrTransient, schemas.Unknown
+	case res.Status == http.StatusLocked: // too much at once for the same records
+		e.Class = schemas.ErrThrottled
 		hold(lockedHold)
 	case res.Status == 477: // the portal moves between data centres
-		e.Class = schemas.ErrTransient
+		e.Class = schemas.ErrThrottled
 		hold(migrationHold)
 	case res.Status >= 500 || res.Status == http.StatusRequestTimeout:
 		// It may have been applied before the answer was lost on its way.

@@ -3,6 +3,7 @@ package hubspot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/crmstream/crmstream/connectors"
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 )
@@ -58,59 +59,57 @@ func (l *listed[T]) after() string {
 }
 
 // searchFor runs one search; ok is false where the attempt failed and says so.
-func (a *attempt) searchFor(ctx context.Context, object string, in searchRequest) (*listed[record], *rest.Response, bool) {
-	res, outcome, err := a.call(ctx, a.search, a.leaveBy, http.MethodPost, objectsPath+object+"/search", nil, in)
-	if err != nil {
-		if outcome == schemas.Unknown && a.at.Kind == schemas.KindWrite {
-			outcome = schemas.NotSent // a search writes nothing
-		}
-		a.failRead(err, outcome)
-		return nil, nil, false
-	}
-	return decode[record](a, res)
+func (a *attempt) searchFor(ctx context.Context, object string, in searchRequest) (*listed[record], *base.Reply, bool) {
+	return ask[record](ctx, a, a.search, http.MethodPost, objectsPath+object+"/search", nil, in)
 }
 
-func decode[T any](a *attempt, res *rest.Response) (*listed[T], *rest.Response, bool) {
-	var got listed[T]
-	if err := json.Unmarshal(res.Body, &got); err != nil {
-		a.fail(&rest.Error{Class: schemas.ErrTransient, Status: res.Status, Message: "the answer is no page of records"}, schemas.NotSent)
-		return nil, nil, false
+func list[T any](ctx context.Context, a *attempt, path string, q url.Values, after string) (*listed[T], *base.Reply, bool) {
+	if after != "" {
+		q.Set("after", after)
 	}
-	a.res.Status = int32(res.Status)
-	return &got, res, true
+	return ask[T](ctx, a, a.rest, http.MethodGet, path, q, nil)
+}
+
+// ask sends one request for a page of records. One that fails inside a write has
+// written nothing.
+func ask[T any](ctx context.Context, a *attempt, by *rest.Client, method, path string, q url.Values, in any) (*listed[T], *base.Reply, bool) {
+	res, outcome, err := a.Call(ctx, by, a.LeaveBy, method, path, q, in)
+	got := new(listed[T])
+	if err == nil && json.Unmarshal(res.Body, got) != nil {
+		err, outcome = &rest.Error{Class: schemas.ErrTransient, Status: res.Status, Message: "the answer is no page of records"}, schemas.Unknown
+	}
+	if err == nil {
+		a.Res.Status = int32(res.Status)
+		return got, res, true
+	}
+	if a.At.Kind == schemas.KindWrite {
+		outcome = schemas.NotSent
+		if e, ok := errors.AsType[*rest.Error](err); ok && (e.Class == schemas.ErrBatch || e.Class == schemas.ErrNotFound) {
+			e.Class = schemas.ErrPermanent // there is nothing to bisect
+		}
+	}
+	a.Fail(err, outcome)
+	return nil, nil, false
 }
 
 func (a *attempt) readPage(ctx context.Context) {
-	if a.at.Page == nil {
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: "the attempt asks for no page"}, schemas.NotSent)
-		return
-	}
 	first, phases, page := listing, []string{searching}, a.contactPage
-	switch a.at.Page.Source {
+	switch a.At.Page.Source {
 	case contacts:
 	case owners:
 		first, phases, page = active, []string{archived}, a.ownerPage
 	default:
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: "source " + a.at.Page.Source + " is not known"}, schemas.NotSent)
+		a.Invalid("source " + a.At.Page.Source + " is not known")
 		return
 	}
-	cur, err := parseCursor(a.at.Page.Cursor, first, phases...)
+	cur, err := parseCursor(a.At.Page.Cursor, first, phases...)
 	if err != nil {
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: err.Error()}, schemas.NotSent)
+		a.Invalid(err.Error())
 		return
 	}
-	limit := int(a.at.Page.Limit)
-	if limit <= 0 || limit > batch {
-		limit = batch
+	if next, last, ok := page(ctx, cur, a.PageLimit(batch)); ok {
+		a.PageDone(next.String(), last)
 	}
-	next, last, ok := page(ctx, cur, limit)
-	if !ok {
-		return
-	}
-	for i := range a.res.Items {
-		a.res.Items[i].Outcome = schemas.Sent
-	}
-	a.page = &connectors.Page{Next: next.String(), Last: last}
 }
 
 // contactPage reads one page of contacts: the whole list once, then what changed.
@@ -118,7 +117,7 @@ func (a *attempt) contactPage(ctx context.Context, cur cursor, limit int) (next 
 	cols := columns(contacts)
 	props := slices.Concat(cols, always)
 	var got *listed[record]
-	var res *rest.Response
+	var res *base.Reply
 	if cur.phase == listing {
 		q := url.Values{"limit": {strconv.Itoa(limit)}, "properties": {strings.Join(props, ",")}}
 		got, res, ok = list[record](ctx, a, objectsPath+contacts, q, cur.after)
@@ -135,17 +134,15 @@ func (a *attempt) contactPage(ctx context.Context, cur cursor, limit int) (next 
 	}
 	next = cur
 	if next.began == 0 {
-		next.began = serverTime(res, a.now()).UnixMilli()
+		next.began = res.ServerTime(a.Now()).UnixMilli()
 	}
 	for n := range got.Results {
 		rec := &got.Results[n]
 		if !number.MatchString(rec.ID) {
-			a.fail(&rest.Error{Class: schemas.ErrTransient, Status: res.Status, Message: "a record has no id"}, schemas.NotSent)
+			a.Unread(res.Status, "a record has no id")
 			return cur, false, false
 		}
-		ch := a.person(rec, cols, "page")
-		ch.Object = contacts
-		if !a.handOver(ctx, ch) {
+		if !a.Emit(ctx, 0, a.person(rec, contacts, cols, "page")) {
 			return cur, false, false
 		}
 		if cur.phase == searching {
@@ -167,27 +164,6 @@ func (a *attempt) contactPage(ctx context.Context, cur cursor, limit int) (next 
 	return next, last, true
 }
 
-// handOver hands one record over; false ends the attempt.
-func (a *attempt) handOver(ctx context.Context, ch *schemas.CRMChange) bool {
-	if err := a.emit(ctx, ch); err != nil {
-		a.notTaken(0)
-		return false
-	}
-	return true
-}
-
-func list[T any](ctx context.Context, a *attempt, path string, q url.Values, after string) (*listed[T], *rest.Response, bool) {
-	if after != "" {
-		q.Set("after", after)
-	}
-	res, outcome, err := a.call(ctx, a.rest, a.leaveBy, http.MethodGet, path, q, nil)
-	if err != nil {
-		a.failRead(err, outcome)
-		return nil, nil, false
-	}
-	return decode[T](a, res)
-}
-
 type ownerRecord struct {
 	ID       string `json:"id"`
 	Email    string `json:"email"`
@@ -203,12 +179,7 @@ func (a *attempt) ownerPage(ctx context.Context, cur cursor, limit int) (next cu
 		return cur, false, false
 	}
 	for _, o := range got.Results {
-		f := []schemas.Field{schemas.Text("active", strconv.FormatBool(!o.Archived && cur.phase == active)), {Name: "email"}, schemas.Text("id", o.ID)}
-		if o.Email != "" {
-			f[1] = schemas.Text("email", o.Email)
-		}
-		if !a.handOver(ctx, &schemas.CRMChange{Provider: name, Account: a.at.Account, Object: owner, ID: o.ID, ObservedAt: a.now().UnixMilli(),
-			Reference: &schemas.Reference{Kind: owner, Fields: f}}) {
+		if !a.Emit(ctx, 0, a.Owner(owner, o.ID, o.Email, !o.Archived && cur.phase == active)) {
 			return cur, false, false
 		}
 	}
@@ -221,12 +192,4 @@ func (a *attempt) ownerPage(ctx context.Context, cur cursor, limit int) (next cu
 		}
 	}
 	return next, last, true
-}
-
-// serverTime is the CRM's clock.
-func serverTime(res *rest.Response, now time.Time) time.Time {
-	if t, err := http.ParseTime(res.Header.Get("Date")); err == nil {
-		return t
-	}
-	return now
 }

@@ -1,9 +1,9 @@
 package hubspot
 
 import (
-	"slices"
 	"time"
 
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
 
@@ -46,21 +46,7 @@ var theProfile = &profile.Profile{
 	Limits: profile.Limits{Upsert: batch, Update: batch, Create: batch, Read: batch, InFlight: 4, Gap: 110 * time.Millisecond},
 }
 
-// columns are the properties that are read of an object, sorted; nil = not read.
-func columns(object string) []string {
-	o, ok := theProfile.ObjectByName(object)
-	if !ok {
-		return nil
-	}
-	var cols []string
-	for _, m := range o.Mappings {
-		if m.Direction != profile.Outbound && !slices.Contains(cols, m.CRM) {
-			cols = append(cols, m.CRM)
-		}
-	}
-	slices.Sort(cols)
-	return cols
-}
+func columns(object string) []string { return base.Columns(theProfile, object) }
 
 // always are the properties that are read beside those.
 var always = []string{"hs_merged_object_ids", "lastmodifieddate"}

@@ -1,7 +1,6 @@
 package hubspot
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -39,7 +38,7 @@ type event struct {
 	ObjectType string        `json:"objectTypeId"`
 	Portal     json.Number   `json:"portalId"`
 	ID         json.Number   `json:"objectId"`
-	OccurredAt int64         `json:"occurredAt"`
+	OccurredAt json.Number   `json:"occurredAt"`
 	Primary    json.Number   `json:"primaryObjectId"`
 	Merged     []json.Number `json:"mergedObjectIds"`
 	New        json.Number   `json:"newObjectId"`
@@ -62,14 +61,18 @@ func (provider) Receive(r *http.Request, body []byte, url, secret string, now ti
 	if age := now.Sub(time.UnixMilli(ms)); age > freshness || age < -freshness {
 		return refuse(http.StatusUnauthorized, "the delivery is more than five minutes away from our clock")
 	}
-	var events []event
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if err := dec.Decode(&events); err != nil {
+	var events []json.RawMessage
+	if err := json.Unmarshal(body, &events); err != nil {
 		return refuse(http.StatusBadRequest, "the body is no list of events")
 	}
 	var out []connectors.WebhookEvent
-	for i := range events {
-		out = append(out, hints(&events[i], now)...)
+	for _, raw := range events {
+		var e event
+		// One of a form that nobody knows here must not cost its neighbours: the sender
+		// would give up on all of them.
+		if json.Unmarshal(raw, &e) == nil {
+			out = append(out, hints(&e, now)...)
+		}
 	}
 	return out, nil
 }
@@ -80,13 +83,14 @@ func hints(e *event, now time.Time) []connectors.WebhookEvent {
 	if object != "contact" && (object != "object" || e.ObjectType != "0-1") || !number.MatchString(e.Portal.String()) {
 		return nil
 	}
+	occurred, _ := e.OccurredAt.Int64() // 0 = not said
 	var out []connectors.WebhookEvent
 	add := func(id json.Number, kind string) {
 		if !number.MatchString(id.String()) || id == "0" {
 			return
 		}
 		out = append(out, connectors.WebhookEvent{Account: e.Portal.String(), Change: schemas.CRMChange{Provider: name, Account: e.Portal.String(),
-			Object: contacts, ID: id.String(), ObservedAt: now.UnixMilli(), Hint: &schemas.Hint{OccurredAt: e.OccurredAt, Kind: kind}}})
+			Object: contacts, ID: id.String(), ObservedAt: now.UnixMilli(), Hint: &schemas.Hint{OccurredAt: occurred, Kind: kind}}})
 	}
 	switch what {
 	case "merge":

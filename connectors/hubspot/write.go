@@ -2,10 +2,10 @@ package hubspot
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
 
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 )
@@ -39,15 +39,11 @@ type input struct {
 
 // write carries out one batch request.
 func (a *attempt) write(ctx context.Context) {
-	if len(a.at.Items) == 0 {
-		return
-	}
-	if len(a.at.Items) > batch {
-		a.fail(&rest.Error{Class: schemas.ErrBatch, Message: "more than 100 records"}, schemas.NotSent)
+	if a.TooMany(batch) {
 		return
 	}
 	verb := ""
-	switch a.at.Operation {
+	switch a.At.Operation {
 	case schemas.OpUpsert:
 		verb = "upsert"
 	case schemas.OpUpdate:
@@ -56,9 +52,9 @@ func (a *attempt) write(ctx context.Context) {
 		verb = "create"
 		// A first try may have arrived. With several items one search can't tell for
 		// all of them, and guessing would make doubles: they are taken one at a time.
-		if a.at.RepeatOf != nil {
-			if len(a.at.Items) > 1 {
-				a.fail(&rest.Error{Class: schemas.ErrDuplicates, Message: "a repeated create is looked up one record at a time"}, schemas.NotSent)
+		if a.At.RepeatOf != nil {
+			if len(a.At.Items) > 1 {
+				a.Fail(&rest.Error{Class: schemas.ErrDuplicates, Message: "a repeated create is looked up one record at a time"}, schemas.NotSent)
 				return
 			}
 			if !a.unfound(ctx) {
@@ -69,34 +65,30 @@ func (a *attempt) write(ctx context.Context) {
 		a.link(ctx)
 		return
 	default:
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: "operation " + a.at.Operation + " is not known here"}, schemas.NotSent)
+		a.Invalid("operation " + a.At.Operation + " is not known here")
 		return
 	}
 	inputs, places := a.inputs()
 	if len(inputs) == 0 {
 		return
 	}
-	res, outcome, err := a.call(ctx, a.rest, a.leaveBy, http.MethodPost, objectsPath+a.at.Object+"/batch/"+verb, nil, map[string]any{"inputs": inputs})
+	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodPost, objectsPath+a.At.Object+"/batch/"+verb, nil, map[string]any{"inputs": inputs})
 	if err != nil {
 		a.refused(res, err, outcome, len(inputs))
 		return
 	}
 	var got answer
-	if err := json.Unmarshal(res.Body, &got); err != nil {
-		a.fail(&rest.Error{Class: schemas.ErrTransient, Status: res.Status, Message: "the answer is no batch result"}, schemas.Unknown)
-		return
+	if a.Decode(res.Response, &got, "batch result") {
+		a.settle(&got, places)
 	}
-	a.res.Status = int32(res.Status)
-	a.settle(&got, places)
 }
 
 // inputs renders the items that can go out, with their places in the attempt. Two
 // items of one record would refuse the whole batch: the later one stays.
 func (a *attempt) inputs() (inputs []input, places []int) {
-	seen := make(map[string]bool, len(a.at.Items))
-	for i := range a.at.Items {
-		it, r := &a.at.Items[i], &a.res.Items[i]
-		refuse := func(class, why string) { r.Error, r.Message = class, why }
+	distinct := a.Distinct()
+	for i := range a.At.Items {
+		it := &a.At.Items[i]
 		in := input{Properties: make(map[string]string, len(it.Fields)), Trace: strconv.Itoa(i)}
 		for _, f := range it.Fields {
 			if f.Value != nil {
@@ -106,49 +98,47 @@ func (a *attempt) inputs() (inputs []input, places []int) {
 			}
 		}
 		same := ""
-		switch a.at.Operation {
+		switch a.At.Operation {
 		case schemas.OpUpsert:
 			in.ID, in.IDProperty = it.Identity, it.IdentityField
 			same = it.IdentityField + "\x00" + it.Identity
 			if it.Identity == "" || it.IdentityField == "" {
-				refuse(schemas.ErrPermanent, "the item names no record")
+				a.Refuse(i, schemas.ErrPermanent, "the item names no record")
 				continue
 			}
 		case schemas.OpUpdate:
 			in.ID, same = it.ID, it.ID
 			if !number.MatchString(it.ID) {
-				refuse(schemas.ErrPermanent, "the item names no record")
+				a.Refuse(i, schemas.ErrPermanent, "the item names no record")
 				continue
 			}
 		case schemas.OpCreate:
 			ok := true
 			for _, l := range it.Associations {
-				if l.Object != contacts || a.at.Object != calls || !number.MatchString(l.ID) {
+				if l.Object != contacts || a.At.Object != calls || !number.MatchString(l.ID) {
 					ok = false
 					break
 				}
 				in.Associations = append(in.Associations, association{To: ref{l.ID}, Types: []associationType{{"HUBSPOT_DEFINED", callToContact}}})
 			}
 			if !ok {
-				refuse(schemas.ErrPermanent, "a record of this kind can't be linked at creation")
+				a.Refuse(i, schemas.ErrPermanent, "a record of this kind can't be linked at creation")
 				continue
 			}
 		}
-		if same != "" && seen[same] {
-			refuse(schemas.ErrDuplicates, "an earlier item of the request is the same record")
+		if !distinct(i, same) {
 			continue
 		}
-		seen[same] = true
 		inputs, places = append(inputs, in), append(places, i)
 	}
 	return inputs, places
 }
 
 // refused settles an answer that is no 2xx for n records.
-func (a *attempt) refused(res *rest.Response, err error, outcome rest.Outcome, n int) {
+func (a *attempt) refused(res *base.Reply, err error, outcome rest.Outcome, n int) {
 	e, ok := err.(*rest.Error)
 	if !ok || res == nil || (e.Class != schemas.ErrBatch && e.Class != schemas.ErrNotFound) {
-		a.fail(err, outcome)
+		a.Fail(err, outcome)
 		return
 	}
 	f, _ := parse(res.Body)
@@ -161,16 +151,16 @@ func (a *attempt) refused(res *rest.Response, err error, outcome rest.Outcome, n
 	default:
 		// The CRM looked at the one record and said what is wrong with it.
 		outcome = schemas.Sent
-		if e.Class == schemas.ErrBatch || a.at.Operation != schemas.OpUpdate {
+		if e.Class == schemas.ErrBatch || a.At.Operation != schemas.OpUpdate {
 			e.Class = class
 		}
 	}
-	a.fail(e, outcome)
-	for i := range a.res.Items {
-		if it := &a.res.Items[i]; it.Outcome == schemas.Sent {
+	a.Fail(e, outcome)
+	for i := range a.Res.Items {
+		if it := &a.Res.Items[i]; it.Outcome == schemas.Sent {
 			it.Fields = f.fields()
 			if id != "" {
-				it.ID, it.URL = id, a.itemURL(a.at.Object, id)
+				it.ID, it.URL = id, a.itemURL(a.At.Object, id)
 			}
 		}
 	}
@@ -180,7 +170,7 @@ func (a *attempt) refused(res *rest.Response, err error, outcome rest.Outcome, n
 // has is adopted.
 func (a *attempt) unfound(ctx context.Context) bool {
 	value := ""
-	for _, f := range a.at.Items[0].Fields {
+	for _, f := range a.At.Items[0].Fields {
 		if f.Name == externalID && f.Value != nil {
 			value = *f.Value
 		}
@@ -188,15 +178,15 @@ func (a *attempt) unfound(ctx context.Context) bool {
 	if value == "" {
 		return true // no call: nothing to look it up by
 	}
-	got, _, ok := a.searchFor(ctx, a.at.Object, searchRequest{Limit: 1, Properties: []string{externalID},
+	got, _, ok := a.searchFor(ctx, a.At.Object, searchRequest{Limit: 1, Properties: []string{externalID},
 		Groups: []filterGroup{{[]filter{{externalID, "EQ", value}}}}, Sorts: []sorting{{"hs_object_id", "ASCENDING"}}})
 	if !ok {
 		return false
 	}
 	for _, rec := range got.Results {
 		if number.MatchString(rec.ID) {
-			it := &a.res.Items[0]
-			it.Outcome, it.ID, it.URL = schemas.Sent, rec.ID, a.itemURL(a.at.Object, rec.ID)
+			it := &a.Res.Items[0]
+			it.Outcome, it.ID, it.URL = schemas.Sent, rec.ID, a.itemURL(a.At.Object, rec.ID)
 			return false
 		}
 	}
@@ -213,14 +203,14 @@ func (a *attempt) link(ctx context.Context) {
 	var inputs []pair
 	var places []int
 	seen := make(map[pair]bool)
-	for i := range a.at.Items {
-		it, r := &a.at.Items[i], &a.res.Items[i]
+	for i := range a.At.Items {
+		it := &a.At.Items[i]
 		ok := number.MatchString(it.ID)
 		for _, l := range it.Associations {
 			ok = ok && l.Object == contacts && number.MatchString(l.ID)
 		}
 		if !ok {
-			r.Error, r.Message = schemas.ErrPermanent, "the item names no records that can be linked"
+			a.Refuse(i, schemas.ErrPermanent, "the item names no records that can be linked")
 			continue
 		}
 		places = append(places, i)
@@ -232,8 +222,8 @@ func (a *attempt) link(ctx context.Context) {
 		}
 	}
 	settle := func(i int) {
-		r := &a.res.Items[i]
-		r.Outcome, r.Linked, r.URL = schemas.Sent, true, a.itemURL(a.at.Object, r.ID)
+		r := &a.Res.Items[i]
+		r.Outcome, r.Linked, r.URL = schemas.Sent, true, a.itemURL(a.At.Object, r.ID)
 	}
 	if len(inputs) == 0 {
 		for _, i := range places {
@@ -241,7 +231,7 @@ func (a *attempt) link(ctx context.Context) {
 		}
 		return
 	}
-	res, outcome, err := a.call(ctx, a.rest, a.leaveBy, http.MethodPost, "/crm/v4/associations/"+a.at.Object+"/"+contacts+"/batch/associate/default", nil, map[string]any{"inputs": inputs})
+	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodPost, "/crm/v4/associations/"+a.At.Object+"/"+contacts+"/batch/associate/default", nil, map[string]any{"inputs": inputs})
 	if err != nil {
 		if e, ok := err.(*rest.Error); ok && e.Class == schemas.ErrNotFound {
 			e.Class = schemas.ErrBatch // either end may be the one that is gone
@@ -253,17 +243,15 @@ func (a *attempt) link(ctx context.Context) {
 		Results []pair  `json:"results"`
 		Errors  []fault `json:"errors"`
 	}
-	if err := json.Unmarshal(res.Body, &got); err != nil {
-		a.fail(&rest.Error{Class: schemas.ErrTransient, Status: res.Status, Message: "the answer is no batch result"}, schemas.Unknown)
+	if !a.Decode(res.Response, &got, "batch result") {
 		return
 	}
-	a.res.Status = int32(res.Status)
 	done := make(map[pair]bool, len(got.Results))
 	for _, p := range got.Results {
 		done[p] = true
 	}
 	for _, i := range places {
-		it, whole := &a.at.Items[i], true
+		it, whole := &a.At.Items[i], true
 		for _, l := range it.Associations {
 			whole = whole && done[pair{ref{it.ID}, ref{l.ID}}]
 		}
@@ -273,13 +261,13 @@ func (a *attempt) link(ctx context.Context) {
 		case len(got.Errors) > 0:
 			// The entries do not say reliably which pair they mean.
 			f := &got.Errors[0]
-			r := &a.res.Items[i]
+			r := &a.Res.Items[i]
 			r.Outcome, r.Error, r.Code, r.Message = schemas.Sent, schemas.ErrPermanent, f.code(), rest.Redact(f.Message)
 			if class, _ := classify(f); class == schemas.ErrTransient || class == schemas.ErrThrottled {
 				r.Error = class
 			}
 		default:
-			a.unanswered(i)
+			a.Unanswered(i)
 		}
 	}
 }

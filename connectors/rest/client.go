@@ -19,31 +19,44 @@ import (
 
 // Config is one account's client.
 type Config struct {
-	// HTTP carries out requests; nil is http.DefaultClient. Its Timeout is not used.
+	// HTTP carries out requests; nil is http.DefaultClient. Its Timeout is not used, and
+	// no redirect is followed.
 	HTTP *http.Client
 	// Base is put before a request's Path; an absolute URL in URL replaces both.
 	Base string
 	// Now is the clock; nil is time.Now. Waiting is always in real time.
 	Now func() time.Time
-	// Window and PerWindow: at most PerWindow requests in any Window; PerWindow 0 is
-	// no such limit.
+	// Window and PerWindow: at most PerWindow requests in any Window, until an answer
+	// says otherwise; PerWindow 0 is no such limit. A former owner may have used the
+	// window up: the first request goes out alone and its answer tells. Without such
+	// an answer the window is taken for full.
 	Window    time.Duration
 	PerWindow int
 	// Slack lengthens the window by what the network may squeeze together.
 	Slack time.Duration
 	// InFlight bounds requests at the same time; 0 is no bound.
 	InFlight int
-	// Reserve is how many calls of the daily allowance are left to other tools.
-	Reserve int
-	// Probe is how often one call is let out once the allowance is down to the
-	// reserve, to learn whether it grew; 0 is 5 minutes.
-	Probe time.Duration
+	// Daily is the allowance of calls a day; clients of one account share it. nil is
+	// without bound.
+	Daily *Allowance
+	// Limits reads what an answer's headers say of the limits; nil reads nothing.
+	Limits func(http.Header) Limits
 	// Timeout bounds one request from the moment of sending; 0 is 30 s.
 	Timeout time.Duration
 	// MaxBody bounds a request's and an answer's body in bytes; 0 is 10 MiB.
 	MaxBody int64
 	// Log gets one line per request at debug level; nil discards.
 	Log *slog.Logger
+}
+
+// Limits is what an answer says of an account's limits.
+type Limits struct {
+	PerWindow int // requests in any Window; 0 = not said
+	Window    time.Duration
+	Remaining int // of PerWindow, at the moment of the answer
+
+	Daily int // calls a day; 0 = not said
+	Used  int // of them
 }
 
 // Outcome says what became of a request: schemas.Sent (an answer came, whatever it
@@ -88,14 +101,13 @@ func New(cfg Config) *Client {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 10 << 20
 	}
-	if cfg.Probe == 0 {
-		cfg.Probe = 5 * time.Minute
-	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	h := *cfg.HTTP
 	h.Timeout = 0 // a request's time is its context's
+	// A redirect would be a second request, to an address that came in an answer.
+	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{cfg: cfg, http: &h, budget: newBudget(cfg)}
 }
 
@@ -118,7 +130,17 @@ func (c *Client) Do(ctx context.Context, leaveBy time.Time, r *Request) (*Respon
 		return nil, schemas.NotSent, err
 	}
 	defer release()
-	return c.send(ctx, leaveBy, r, target)
+	sent := c.cfg.Now()
+	res, outcome, err := c.send(ctx, leaveBy, r, target)
+	if res != nil && c.cfg.Limits != nil {
+		l := c.cfg.Limits(res.Header)
+		c.budget.answered(sent, l)
+		if l.Daily > 0 {
+			c.budget.daily.told(l.Used, l.Daily)
+		}
+	}
+	c.budget.ended(sent, outcome != schemas.NotSent)
+	return res, outcome, err
 }
 
 func (c *Client) target(r *Request) (string, error) {
@@ -214,9 +236,8 @@ func (c *Client) failed(err error, left, late *atomic.Bool) *Error {
 // Hold lets nothing out for d from now on; a shorter hold does not end a longer one.
 func (c *Client) Hold(d time.Duration) { c.budget.holdFor(d) }
 
-// Daily tells the client what an answer's header said of the daily allowance.
-func (c *Client) Daily(used, limit int) { c.budget.setDaily(used, limit) }
+// Close lets nothing out any more. What waits for its moment ends at once with
+// schemas.NotSent, what is on its way goes on. It does not wait.
+func (c *Client) Close() { c.budget.close() }
 
-// AssumeFull fills the window as if PerWindow requests had just been sent, less the
-// one by which a new owner may learn the truth.
-func (c *Client) AssumeFull() { c.budget.assumeFull() }
+var errClosed = errors.New("the account's connection is closed")

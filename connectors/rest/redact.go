@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"net/http"
 	"regexp"
 	"strings"
 )
@@ -39,15 +38,4 @@ func Redact(s string, secrets ...string) string {
 		s = strings.ToValidUTF8(s[:maxMessage], "") + "…"
 	}
 	return s
-}
-
-// RedactHeader returns a copy of h for logs: credentials and cookies are masked.
-func RedactHeader(h http.Header) http.Header {
-	out := h.Clone()
-	for _, k := range []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"} {
-		if _, ok := out[k]; ok {
-			out[k] = []string{Redacted}
-		}
-	}
-	return out
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/crmstream/crmstream/schemas"
 )
 
 // Token is an access token and what came with it.
@@ -15,7 +17,7 @@ type Token struct {
 
 // Tokens hands out one account's access token. It lives in memory only. Concurrent
 // callers share one fetch, which ends by its own time limit and not with the caller
-// that began it.
+// that began it: that long after it must have left.
 type Tokens struct {
 	fetch func(ctx context.Context, leaveBy time.Time) (Token, error)
 	now   func() time.Time
@@ -23,6 +25,9 @@ type Tokens struct {
 	mu      sync.Mutex
 	current *Token
 	flight  *flight
+	refusal error         // of the credential; nil = none
+	until   time.Time     // it is not shown again before
+	pause   time.Duration // after the last refusal
 }
 
 type flight struct {
@@ -34,6 +39,11 @@ type flight struct {
 const (
 	fetchTimeout = 45 * time.Second
 	early        = 30 * time.Second // a token is renewed that long before it ends
+
+	// A credential that was refused is not shown again at once, whoever asks: logins
+	// are limited, and some systems lock a user out.
+	firstPause = 5 * time.Second // doubles
+	lastPause  = time.Minute     // up to this
 )
 
 // NewTokens returns a source that gets tokens by fetch; now nil is time.Now.
@@ -51,6 +61,10 @@ func (t *Tokens) Get(ctx context.Context, leaveBy time.Time) (Token, error) {
 		t.mu.Unlock()
 		return *c, nil
 	}
+	if t.refusal != nil && t.now().Before(t.until) {
+		defer t.mu.Unlock()
+		return Token{}, t.refusal
+	}
 	f := t.flight
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
@@ -67,12 +81,20 @@ func (t *Tokens) Get(ctx context.Context, leaveBy time.Time) (Token, error) {
 }
 
 func (t *Tokens) run(ctx context.Context, leaveBy time.Time, f *flight) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	limit := fetchTimeout
+	if !leaveBy.IsZero() {
+		limit += max(0, leaveBy.Sub(t.now()))
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	f.tok, f.err = t.fetch(ctx, leaveBy)
 	t.mu.Lock()
-	if f.err == nil {
-		t.current = &f.tok
+	switch {
+	case f.err == nil:
+		t.current, t.refusal, t.pause = &f.tok, nil, 0
+	case ClassOf(f.err) == schemas.ErrAuth || ClassOf(f.err) == schemas.ErrForbidden:
+		t.pause = min(max(2*t.pause, firstPause), lastPause)
+		t.refusal, t.until = f.err, t.now().Add(t.pause)
 	}
 	t.flight = nil
 	t.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 )
@@ -86,7 +87,7 @@ type session struct {
 // has a jar of its own. Long polls cost no call of the daily allowance and would
 // hold a slot for minutes: they have a client beside the budget.
 func (c *conn) newSession(ctx context.Context) (*session, error) {
-	tok, err := c.tokens.Get(ctx, c.now().Add(30*time.Second))
+	tok, err := c.Tokens.Get(ctx, c.Now().Add(30*time.Second))
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +96,10 @@ func (c *conn) newSession(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	h := http.Client{Jar: jar}
-	if c.env.HTTP != nil {
-		h.Transport, h.CheckRedirect = c.env.HTTP.Transport, c.env.HTTP.CheckRedirect
+	if c.Env.HTTP != nil {
+		h.Transport, h.CheckRedirect = c.Env.HTTP.Transport, c.Env.HTTP.CheckRedirect
 	}
-	s := &session{conn: c, tok: tok, rest: rest.New(rest.Config{HTTP: &h, Now: c.env.Now, Timeout: pollTimeout, MaxBody: bodyLimit, Log: c.log})}
+	s := &session{conn: c, tok: tok, rest: rest.New(rest.Config{HTTP: &h, Now: c.Env.Now, Timeout: pollTimeout, MaxBody: base.BodyLimit, Log: c.Env.Log})}
 	got, err := s.send(ctx, message{Channel: "/meta/handshake", Version: "1.0", Minimum: "1.0", Types: []string{"long-polling"}, Ext: json.RawMessage(`{"replay":true}`)})
 	if err != nil {
 		return nil, err
@@ -166,16 +167,17 @@ func (s *session) send(ctx context.Context, m message) ([]message, error) {
 	if err != nil {
 		return nil, err
 	}
+	// An error of the REST layer is a list, too.
 	var got []message
-	if json.Unmarshal(res.Body, &got) == nil && len(got) > 0 {
+	if json.Unmarshal(res.Body, &got) == nil && len(got) > 0 && got[0].Channel != "" {
 		return got, nil
 	}
-	e, _ := whole(res, s.conn.now())
+	e, _ := whole(res, s.conn.Now())
 	if res.Status < 300 {
 		e = &rest.Error{Class: schemas.ErrTransient, Status: res.Status, Message: "the answer is no Bayeux message"}
 	}
 	if e.Class == schemas.ErrAuth {
-		s.conn.tokens.Refused(s.tok)
+		s.conn.Tokens.Refused(s.tok)
 	}
 	return nil, e
 }
@@ -199,9 +201,9 @@ func (s *session) refused(m *message) error {
 	e := &rest.Error{Class: schemas.ErrTransient, Code: code, Message: rest.Redact(why, s.tok.Access)}
 	switch {
 	case code == "401":
-		s.conn.tokens.Refused(s.tok)
+		s.conn.Tokens.Refused(s.tok)
 		e.Class = schemas.ErrAuth
-	case strings.HasPrefix(why, "403::Unknown client"):
+	case strings.HasPrefix(why, "403::Unknown client"), strings.Contains(why, "cookie"): // a new session mends it
 	case strings.Contains(why, "limit"):
 		e.Class, e.RetryAfter = schemas.ErrThrottled, time.Minute
 	case code == "403", code == "400":

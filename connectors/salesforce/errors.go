@@ -42,7 +42,9 @@ var classes = map[string]string{
 	"INVALID_SESSION_ID":     schemas.ErrAuth, "INVALID_AUTH_HEADER": schemas.ErrAuth,
 	"API_DISABLED_FOR_ORG": schemas.ErrForbidden, "API_CURRENTLY_DISABLED": schemas.ErrForbidden,
 	"FUNCTIONALITY_NOT_ENABLED": schemas.ErrForbidden,
-	"ENTITY_IS_DELETED":         schemas.ErrNotFound, "NOT_FOUND": schemas.ErrNotFound,
+	// No record's fault: the org has no room for any.
+	"STORAGE_LIMIT_EXCEEDED": schemas.ErrForbidden,
+	"ENTITY_IS_DELETED":      schemas.ErrNotFound, "NOT_FOUND": schemas.ErrNotFound,
 }
 
 var onRecord = regexp.MustCompile(`record with id: ([A-Za-z0-9]{15,18})`)
@@ -112,11 +114,15 @@ func whole(res *rest.Response, now time.Time) (e *rest.Error, applied rest.Outco
 		e.Class, e.RetryAfter, applied = schemas.ErrTransient, rest.RetryAfter(res.Header, now), schemas.Unknown
 	case res.Status == 406 || res.Status == 420: // the edge: nothing reached the org
 		e.Class, e.RetryAfter = schemas.ErrTransient, rest.RetryAfter(res.Header, now)
+	case strings.HasPrefix(f.code(), "INSUFFICIENT_ACCESS_"): // to one of the records (B37)
+		e.Class = schemas.ErrBatch
 	case res.Status == http.StatusForbidden:
 		e.Class = schemas.ErrForbidden
-	case class == schemas.ErrTransient && f.code() != "":
-		e.Class = schemas.ErrTransient
-	case res.Status == http.StatusNotFound:
+	case class == schemas.ErrTransient && f.code() != "", class == schemas.ErrForbidden:
+		e.Class = class
+	case f.code() == "ENTITY_IS_DELETED":
+		e.Class = schemas.ErrBatch // one of the records
+	case res.Status == http.StatusNotFound, res.Status == http.StatusMethodNotAllowed, res.Status == http.StatusUnsupportedMediaType:
 		// The object or external id field is not there for this user: no record's
 		// fault, and not mended by trying.
 		e.Class = schemas.ErrForbidden

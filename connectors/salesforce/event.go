@@ -25,6 +25,7 @@ type header struct {
 	ChangeOrigin    string   `json:"changeOrigin"`
 	ChangedFields   []string `json:"changedFields"`
 	NulledFields    []string `json:"nulledFields"`
+	DiffFields      []string `json:"diffFields"`
 	CommitTimestamp int64    `json:"commitTimestamp"`
 }
 
@@ -54,12 +55,16 @@ func (c *conn) event(data json.RawMessage) (replay string, ch *schemas.CRMChange
 	}
 	ev := &schemas.StreamEvent{Channel: channel, ChangeType: h.ChangeType, ModifiedAt: h.CommitTimestamp, Origin: h.ChangeOrigin}
 	for _, id := range h.RecordIDs {
-		ev.RecordIDs = append(ev.RecordIDs, NormalizeID(id))
+		// An overflow names no records, and a wide change a pattern of them: what they
+		// are of is found by the pages, which go by the records' own stamps.
+		if id = NormalizeID(id); recordID.MatchString(id) {
+			ev.RecordIDs = append(ev.RecordIDs, id)
+		}
 	}
 	if !strings.HasPrefix(h.ChangeType, "GAP_") && h.ChangeType != "DELETE" {
 		ev.Fields = changed(h, body)
 	}
-	ch = &schemas.CRMChange{Provider: name, Account: c.account.ID, Object: h.EntityName, ObservedAt: c.now().UnixMilli(), Stream: ev}
+	ch = &schemas.CRMChange{Provider: name, Account: c.Config.ID, Object: h.EntityName, ObservedAt: c.Now().UnixMilli(), Stream: ev}
 	if len(ev.RecordIDs) > 0 {
 		ch.ID = ev.RecordIDs[0]
 	}
@@ -73,6 +78,7 @@ func changed(h header, body row) []schemas.Field {
 	for _, col := range columns(h.EntityName) {
 		v, there := flat(body, col)
 		switch {
+		case slices.Contains(h.DiffFields, col): // its value is a difference
 		case there && scalar(v) != nil:
 			out = append(out, schemas.Field{Name: col, Value: scalar(v)})
 		case h.ChangeType == "CREATE": // only what is not empty comes

@@ -3,13 +3,10 @@ package salesforce
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/crmstream/crmstream/connectors"
-	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -99,28 +96,27 @@ func (c cursor) after(n int, stamp time.Time, id string, last bool, serverNow ti
 	return next
 }
 
+// pageMost is how many rows the CRM gives in one answer.
+const pageMost = 2000
+
 func (a *attempt) readPage(ctx context.Context) {
-	if a.at.Page == nil {
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: "the attempt asks for no page"}, schemas.NotSent)
-		return
-	}
-	src, ok := theProfile.SourceByName(a.at.Page.Source)
+	src, ok := theProfile.SourceByName(a.At.Page.Source)
 	if !ok {
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: "source " + a.at.Page.Source + " is not known"}, schemas.NotSent)
+		a.Invalid("source " + a.At.Page.Source + " is not known")
 		return
 	}
-	cur, err := parseCursor(a.at.Page.Cursor)
+	cur, err := parseCursor(a.At.Page.Cursor)
 	if err != nil {
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: err.Error()}, schemas.NotSent)
+		a.Invalid(err.Error())
 		return
 	}
-	limit := int(a.at.Page.Limit)
-	if limit <= 0 || limit > 2000 {
-		limit = int(src.Limit)
-	}
-	resource, fields, object, cols := "/queryAll", always, src.Object, columns(src.Object)
+	limit := a.PageLimit(pageMost)
+	cols := columns(src.Object)
+	resource, fields, object := "/queryAll", always, src.Object
+	change := func(rec row) (*schemas.CRMChange, time.Time) { return a.person(rec, object, cols, "page") }
 	if src.Name == users {
 		resource, fields, object, cols = "/query", "Id, SystemModstamp, ", "User", []string{"Email", "IsActive"}
+		change = a.user
 	}
 	q := "SELECT " + fields + strings.Join(cols, ", ") + " FROM " + object + cur.where() +
 		" ORDER BY SystemModstamp ASC, Id ASC LIMIT " + strconv.Itoa(limit)
@@ -132,43 +128,21 @@ func (a *attempt) readPage(ctx context.Context) {
 	var id string
 	for _, rec := range got.Records {
 		var ch *schemas.CRMChange
-		if src.Name == users {
-			ch, stamp = a.user(rec)
-		} else {
-			ch, stamp = a.person(rec, cols, "page")
-			ch.Object = object
-		}
-		if stamp.IsZero() || !recordID.MatchString(ch.ID) {
-			a.fail(&rest.Error{Class: schemas.ErrTransient, Status: res.Status, Message: "a row has no Id or SystemModstamp"}, schemas.Unknown)
+		ch, stamp = change(rec)
+		if id = ch.ID; stamp.IsZero() || !recordID.MatchString(id) {
+			a.Unread(res.Status, "a row has no Id or SystemModstamp")
 			return
 		}
-		id = ch.ID
-		if err := a.emit(ctx, ch); err != nil {
-			a.res.Error, a.res.Message = schemas.ErrAborted, "a record of the page was not taken"
+		if !a.Emit(ctx, 0, ch) {
 			return
 		}
 	}
 	// A server may cut a page short of its limit: done false says so.
 	last := len(got.Records) < limit && got.Done
-	serverNow, err := http.ParseTime(res.Header.Get("Date"))
-	if err != nil {
-		serverNow = a.now()
-	}
-	next := cur.after(len(got.Records), stamp, id, last, serverNow)
-	for i := range a.res.Items {
-		a.res.Items[i].Outcome = schemas.Sent
-	}
-	a.page = &connectors.Page{Next: next.String(), Last: last}
+	a.PageDone(cur.after(len(got.Records), stamp, id, last, res.ServerTime(a.Now())).String(), last)
 }
 
 func (a *attempt) user(rec row) (*schemas.CRMChange, time.Time) {
 	stamp, _ := parseTime(text(rec["SystemModstamp"]))
-	id := NormalizeID(text(rec["Id"]))
-	active := "false"
-	if string(rec["IsActive"]) == "true" {
-		active = "true"
-	}
-	return &schemas.CRMChange{Provider: name, Account: a.at.Account, Object: owner, ID: id, ObservedAt: a.now().UnixMilli(),
-		Reference: &schemas.Reference{Kind: owner, Fields: []schemas.Field{
-			schemas.Text("active", active), {Name: "email", Value: scalar(rec["Email"])}, schemas.Text("id", id)}}}, stamp
+	return a.Owner(owner, NormalizeID(text(rec["Id"])), text(rec["Email"]), string(rec["IsActive"]) == "true"), stamp
 }

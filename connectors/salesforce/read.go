@@ -6,12 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/crmstream/crmstream/connectors/rest"
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -27,27 +26,8 @@ type queried struct {
 }
 
 // columns that are read of an object: what is mapped inbound, and what the core
-// needs beside it. Outbound fields are left out: an org may lack them, and one
-// unknown column refuses the whole query.
-func columns(object string) []string {
-	o, ok := theProfile.ObjectByName(object)
-	if !ok {
-		return nil
-	}
-	var cols []string
-	for _, m := range o.Mappings {
-		if m.Direction != "outbound" && !slices.Contains(cols, m.CRM) {
-			cols = append(cols, m.CRM)
-		}
-	}
-	for _, x := range extra[object] {
-		if !slices.Contains(cols, x) {
-			cols = append(cols, x)
-		}
-	}
-	slices.Sort(cols)
-	return cols
-}
+// needs beside it.
+func columns(object string) []string { return base.Columns(theProfile, object, extra[object]...) }
 
 // always is read of every person.
 const always = "Id, SystemModstamp, IsDeleted, MasterRecordId, "
@@ -55,84 +35,51 @@ const always = "Id, SystemModstamp, IsDeleted, MasterRecordId, "
 // read fetches records by id. queryAll also returns what is deleted, so a record
 // that is gone is told from one that never was.
 func (a *attempt) read(ctx context.Context) {
-	cols := columns(a.at.Object)
+	cols := columns(a.At.Object)
 	if cols == nil {
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: "object " + a.at.Object + " is not read"}, schemas.NotSent)
+		a.Invalid("object " + a.At.Object + " is not read")
 		return
 	}
-	var ids []string
-	for i, it := range a.at.Items {
-		id := NormalizeID(it.ID)
-		if !recordID.MatchString(id) || len(a.at.Items) > batch { // also: nothing of a stranger's goes into a query
-			r := &a.res.Items[i]
-			r.Error, r.Message = schemas.ErrPermanent, "not a record id, or more than 200 of them"
-			continue
+	ids := a.IDs(batch, func(id string) string {
+		if id = NormalizeID(id); !recordID.MatchString(id) {
+			return ""
 		}
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
+		return id
+	})
 	if len(ids) == 0 {
 		return
 	}
-	q := "SELECT " + always + strings.Join(cols, ", ") + " FROM " + a.at.Object + " WHERE Id IN ('" + strings.Join(ids, "','") + "')"
+	q := "SELECT " + always + strings.Join(cols, ", ") + " FROM " + a.At.Object + " WHERE Id IN ('" + strings.Join(ids, "','") + "')"
 	got, _, ok := a.query(ctx, "/queryAll", q)
 	if !ok {
 		return
 	}
 	found := make(map[string]*schemas.CRMChange, len(got.Records))
 	for _, rec := range got.Records {
-		ch, _ := a.person(rec, cols, "read")
+		ch, _ := a.person(rec, a.At.Object, cols, "read")
 		found[ch.ID] = ch
 	}
-	for i, it := range a.at.Items {
-		r := &a.res.Items[i]
-		if r.Error != "" {
-			continue
-		}
-		r.Outcome = schemas.Sent
-		ch, ok := found[NormalizeID(it.ID)]
-		if !ok {
-			r.Error, r.Code, r.Message = schemas.ErrNotFound, "NOT_FOUND", "no such record, or not visible"
-			continue
-		}
-		r.ID = ch.ID
-		if err := a.emit(ctx, ch); err != nil {
-			a.notTaken(i)
-			return
-		}
-	}
-}
-
-// notTaken says that records from item i on were read and not taken over.
-func (a *attempt) notTaken(i int) {
-	e := &rest.Error{Class: schemas.ErrAborted, Message: "the record that was read was not taken"}
-	a.res.Error, a.res.Message = e.Class, e.Message
-	for ; i < len(a.res.Items); i++ {
-		a.res.Items[i].Error, a.res.Items[i].Message = e.Class, e.Message
+	a.Found(ctx, func(id string) *schemas.CRMChange { return found[NormalizeID(id)] }, func(*schemas.ItemResult) {})
+	for i := range a.Res.Items {
+		a.Res.Items[i].ID = NormalizeID(a.Res.Items[i].ID)
 	}
 }
 
 // query runs one query; ok is false where the attempt failed and says so.
-func (a *attempt) query(ctx context.Context, resource, q string) (*queried, *rest.Response, bool) {
-	res, _, outcome, err := a.call(ctx, a.leaveBy, &rest.Request{Method: http.MethodGet, Path: apiPath + resource, Query: url.Values{"q": {q}}})
+func (a *attempt) query(ctx context.Context, resource, q string) (*queried, *base.Reply, bool) {
+	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodGet, apiPath+resource, url.Values{"q": {q}}, nil)
 	if err != nil {
-		a.fail(err, outcome)
+		a.Fail(err, outcome)
 		return nil, nil, false
 	}
-	var got queried
-	if err := json.Unmarshal(res.Body, &got); err != nil {
-		a.fail(&rest.Error{Class: schemas.ErrTransient, Status: res.Status, Message: "the answer is no query result"}, schemas.Unknown)
-		return nil, nil, false
-	}
-	a.res.Status = int32(res.Status)
-	return &got, res, true
+	got := new(queried)
+	return got, res, a.Decode(res.Response, got, "query result")
 }
 
 // person makes the change of one row, and returns its stamp as the row has it.
-func (a *attempt) person(rec row, cols []string, cause string) (*schemas.CRMChange, time.Time) {
+func (a *attempt) person(rec row, object string, cols []string, cause string) (*schemas.CRMChange, time.Time) {
 	stamp, _ := parseTime(text(rec["SystemModstamp"]))
-	r := &schemas.RecordRead{ModifiedAt: stamp.UnixMilli(), Deleted: string(rec["IsDeleted"]) == "true", Cause: cause, AttemptID: a.at.ID}
+	r := &schemas.RecordRead{ModifiedAt: stamp.UnixMilli(), Deleted: string(rec["IsDeleted"]) == "true", Cause: cause, AttemptID: a.At.ID}
 	if m := text(rec["MasterRecordId"]); m != "" {
 		m = NormalizeID(m)
 		r.MovedTo = &m
@@ -142,8 +89,9 @@ func (a *attempt) person(rec row, cols []string, cause string) (*schemas.CRMChan
 			r.Fields = append(r.Fields, schemas.Field{Name: col, Value: scalar(v)})
 		}
 	}
-	return &schemas.CRMChange{Provider: name, Account: a.at.Account, Object: a.at.Object, ID: NormalizeID(text(rec["Id"])),
-		ObservedAt: a.now().UnixMilli(), Record: r}, stamp
+	ch := a.Change(object, NormalizeID(text(rec["Id"])))
+	ch.Record = r
+	return ch, stamp
 }
 
 // lookup follows a path such as Account.Name; a null parent gives null.

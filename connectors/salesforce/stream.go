@@ -72,12 +72,8 @@ func (c *conn) Stream(ctx context.Context, epoch int64, cursor string, emit conn
 		if failed++; failed >= tries {
 			return err
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
+		if err := rested(ctx, wait); err != nil {
+			return err
 		}
 		lag = min(2*lag, lastLag)
 	}
@@ -135,22 +131,29 @@ func (s *stream) session(ctx context.Context) error {
 			return &rest.Error{Class: schemas.ErrTransient, Message: "the server advised to end the session"}
 		}
 		// The server drops a client that stays away for 40 s.
-		if d := min(time.Duration(b.advice.Interval)*time.Millisecond, 30*time.Second); d > 0 {
-			t := time.NewTimer(d)
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				t.Stop()
-				return ctx.Err()
-			}
+		if err := rested(ctx, min(time.Duration(b.advice.Interval)*time.Millisecond, 30*time.Second)); err != nil {
+			return err
 		}
+	}
+}
+
+// rested waits; an error is ctx's end.
+func rested(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
 func (s *stream) reset(ctx context.Context) error {
 	s.epoch++
 	s.cursor, s.seen, s.skipped = "", "", 0
-	return s.hand(ctx, &schemas.CRMChange{Provider: name, Account: s.account.ID, ObservedAt: s.now().UnixMilli(),
+	return s.hand(ctx, &schemas.CRMChange{Provider: name, Account: s.Config.ID, ObservedAt: s.Now().UnixMilli(),
 		Stream: &schemas.StreamEvent{Channel: channel, Epoch: s.epoch, Reset: true}})
 }
 
@@ -168,13 +171,13 @@ func (s *stream) take(ctx context.Context, ms []message) error {
 		s.seen = replay
 		if ch == nil {
 			if err != nil {
-				s.log.Warn("event can't be read, its place is passed on", "replay", replay)
+				s.Env.Log.Warn("event can't be read, its place is passed on", "replay", replay)
 			}
 			// A long run of foreign events must not let the cursor grow too old.
 			if s.skipped++; err == nil && s.skipped < skipMax {
 				continue
 			}
-			ch = &schemas.CRMChange{Provider: name, Account: s.account.ID, ObservedAt: s.now().UnixMilli(), Stream: &schemas.StreamEvent{Channel: channel}}
+			ch = &schemas.CRMChange{Provider: name, Account: s.Config.ID, ObservedAt: s.Now().UnixMilli(), Stream: &schemas.StreamEvent{Channel: channel}}
 		}
 		ch.Stream.Epoch, ch.Stream.From, ch.Stream.To = s.epoch, s.cursor, replay
 		if err := s.hand(ctx, ch); err != nil {

@@ -22,48 +22,40 @@ type saved struct {
 func (a *attempt) write(ctx context.Context) {
 	method, path := http.MethodPatch, apiPath+"/composite/sobjects"
 	byIdentity := false
-	switch a.at.Operation {
+	switch a.At.Operation {
 	case schemas.OpUpsert:
-		if len(a.at.Items) == 0 {
-			return
-		}
 		byIdentity = true
-		path += "/" + a.at.Object + "/" + a.at.Items[0].IdentityField
+		path += "/" + a.At.Object + "/" + a.At.Items[0].IdentityField
 	case schemas.OpUpdate:
 	case schemas.OpCreate:
 		method = http.MethodPost
 	default:
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: "operation " + a.at.Operation + " is not known here"}, schemas.NotSent)
+		a.Invalid("operation " + a.At.Operation + " is not known here")
 		return
 	}
-	if len(a.at.Items) > batch {
-		a.fail(&rest.Error{Class: schemas.ErrBatch, Message: "more than 200 records"}, schemas.NotSent)
+	if a.TooMany(batch) {
 		return
 	}
 	records, places := a.records(byIdentity)
 	if len(records) == 0 {
 		return
 	}
-	body, err := json.Marshal(map[string]any{"allOrNone": false, "records": records})
-	if err != nil {
-		a.fail(&rest.Error{Class: schemas.ErrPermanent, Message: "the records can't be encoded"}, schemas.NotSent)
-		return
-	}
-	res, tok, outcome, err := a.call(ctx, a.leaveBy, &rest.Request{Method: method, Path: path, Body: body})
+	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, method, path, nil, map[string]any{"allOrNone": false, "records": records})
 	// An answer by item counts, also under the 400 that some servers give it.
 	if res != nil && (err == nil || res.Status == http.StatusBadRequest) {
 		if items, ok := savedItems(res.Body, len(places)); ok {
-			a.res.Status = int32(res.Status)
+			a.Res.Status = int32(res.Status)
 			for n, s := range items {
-				a.settle(&a.res.Items[places[n]], s, tok.Instance)
+				a.settle(&a.Res.Items[places[n]], s, res.Base)
 			}
 			return
 		}
 	}
 	if err == nil {
-		err, outcome = &rest.Error{Class: schemas.ErrTransient, Status: res.Status, Message: "the answer is not one result per record"}, schemas.Unknown
+		a.Unread(res.Status, "the answer is not one result per record")
+		return
 	}
-	a.fail(err, outcome)
+	a.Fail(err, outcome)
 }
 
 func savedItems(body []byte, n int) ([]saved, bool) {
@@ -82,13 +74,9 @@ func savedItems(body []byte, n int) ([]saved, bool) {
 // records renders the items that can go out, with their places in the attempt. Two
 // items of one record in a request would fail each other: the later one stays.
 func (a *attempt) records(byIdentity bool) (records []map[string]any, places []int) {
-	seen := make(map[string]bool, len(a.at.Items))
-	for i, it := range a.at.Items {
-		refuse := func(class, why string) {
-			r := &a.res.Items[i]
-			r.Outcome, r.Error, r.Message = schemas.NotSent, class, why
-		}
-		rec := map[string]any{"attributes": map[string]string{"type": a.at.Object}}
+	distinct := a.Distinct()
+	for i, it := range a.At.Items {
+		rec := map[string]any{"attributes": map[string]string{"type": a.At.Object}}
 		bad := ""
 		for _, f := range it.Fields {
 			v, ok := value(f)
@@ -102,22 +90,19 @@ func (a *attempt) records(byIdentity bool) (records []map[string]any, places []i
 		case byIdentity:
 			same = it.Identity
 			rec[it.IdentityField] = it.Identity
-		case a.at.Operation == schemas.OpUpdate:
+		case a.At.Operation == schemas.OpUpdate:
 			same = NormalizeID(it.ID)
 			rec["id"] = same
 		}
 		switch {
 		case bad != "":
-			refuse(schemas.ErrPermanent, "the value of "+bad+" has not the form of the field")
-			a.res.Items[i].Fields = []string{bad}
-		case byIdentity && it.IdentityField != a.at.Items[0].IdentityField:
-			refuse(schemas.ErrBatch, "one request upserts by one field")
-		case a.at.Operation != schemas.OpCreate && same == "":
-			refuse(schemas.ErrPermanent, "the item names no record")
-		case same != "" && seen[same]:
-			refuse(schemas.ErrDuplicates, "an earlier item of the request is the same record")
-		default:
-			seen[same] = true
+			a.Refuse(i, schemas.ErrPermanent, "the value of "+bad+" has not the form of the field")
+			a.Res.Items[i].Fields = []string{bad}
+		case byIdentity && it.IdentityField != a.At.Items[0].IdentityField:
+			a.Refuse(i, schemas.ErrBatch, "one request upserts by one field")
+		case a.At.Operation != schemas.OpCreate && same == "":
+			a.Refuse(i, schemas.ErrPermanent, "the item names no record")
+		case distinct(i, same):
 			records, places = append(records, rec), append(places, i)
 		}
 	}
@@ -144,8 +129,8 @@ func value(f schemas.Field) (any, bool) {
 func (a *attempt) settle(it *schemas.ItemResult, s saved, instance string) {
 	it.Outcome = schemas.Sent
 	if *s.Success {
-		it.ID, it.Created = NormalizeID(s.ID), s.Created || a.at.Operation == schemas.OpCreate
-		it.URL = instance + "/lightning/r/" + a.at.Object + "/" + it.ID + "/view"
+		it.ID, it.Created = NormalizeID(s.ID), s.Created || a.At.Operation == schemas.OpCreate
+		it.URL = instance + "/lightning/r/" + a.At.Object + "/" + it.ID + "/view"
 		return
 	}
 	var f fault
@@ -156,6 +141,6 @@ func (a *attempt) settle(it *schemas.ItemResult, s saved, instance string) {
 	it.Error, it.Code, it.Message, it.Fields = class, f.code(), rest.Redact(f.Message), f.Fields
 	if id != "" {
 		it.ID = id
-		it.URL = instance + "/lightning/r/" + a.at.Object + "/" + id + "/view"
+		it.URL = instance + "/lightning/r/" + a.At.Object + "/" + id + "/view"
 	}
 }

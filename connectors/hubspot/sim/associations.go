@@ -261,11 +261,7 @@ func (c *call) putDefault() (int, any, error) {
 		return 0, nil, err
 	}
 	t := c.p.begin(c.by())
-	if err := t.associate(r, to, c.segs[5], 0); err != nil {
-		t.rollback()
-		return 0, nil, err
-	}
-	if err := t.commit(); err != nil {
+	if err := t.end(t.associate(r, to, c.segs[5], 0)); err != nil {
 		return 0, nil, err
 	}
 	at := instant(c.now.UnixMilli())

@@ -223,7 +223,7 @@ func (c *call) batchUpdate() (int, any, error) {
 			return 0, nil, tab.nonUnique(p)
 		}
 		r, err := tab.find(string(in.ID), in.IDProperty)
-		if err != nil {
+		if err != nil || in.IDProperty == "" && strconv.FormatInt(r.id, 10) != string(in.ID) { // an id that was merged away is not known here
 			unknown = append(unknown, string(in.ID))
 			continue
 		}

@@ -77,7 +77,7 @@ type AppConfig struct {
 	TargetURL string `json:"targetUrl,omitempty"`
 
 	// Subscriptions are written "contact.creation", "contact.deletion", "contact.restore",
-	// "contact.associationChange" and
+	// "contact.merge", "contact.associationChange" and
 	// "contact.propertyChange:phone" (also company and deal). "call." and an object type id
 	// ("0-48.creation") make generic subscriptions, whose events are named "object.creation" and carry
 	// an objectTypeId.

@@ -19,12 +19,13 @@
 //	GET    /_sim/count?portal=&object=                     {"count":n}, same filters
 //	POST   /_sim/write    {portal,user,object,id?,properties}  an edit in the UI; creates without id; "delete":true archives,
 //	                                                       "restore":true takes back; answers {id,created}
+//	POST   /_sim/merge    {portal,user,object,winner,losers}   a merge in the UI; answers {id} of the new record
 //	POST   /_sim/webhooks {portal,target_url,subscriptions}    where webhooks go; subscriptions left out stay as they are
 //	POST   /_sim/faults   {kind,count,…}                   see faults.go for the kinds
 //	GET    /_sim/faults, DELETE /_sim/faults               what is armed; disarm all
 //	GET    /_sim/requests?portal=                          vendor requests by kind, 429s, what the limits leave, webhooks
 //
-// Not served (404, as an unknown route is): OAuth, merge, GDPR delete, pipelines, timeline and custom events, calling extensions,
+// Not served (404, as an unknown route is): OAuth, the merge endpoint, GDPR delete, pipelines, timeline and custom events, calling extensions,
 // the webhook settings API and journal, custom objects, v1 and v2. Not modelled: the background recalculation that moves
 // lastmodifieddate some seconds after a create, association by e-mail domain, record limits, property validation rules.
 package sim

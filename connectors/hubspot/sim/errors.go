@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 // errorBody is the vendor's error document. Every field but status and message may be absent.
@@ -102,7 +104,7 @@ type invalidValue struct {
 }
 
 func invalidValues(list []invalidValue) *apiError {
-	text, err := marshal(list)
+	text, err := simkit.Marshal(list)
 	if err != nil {
 		panic(err) // strings, a bool and a number always marshal
 	}

@@ -1,12 +1,16 @@
 package sim
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"net/url"
+	"slices"
 	"strings"
 )
 
-// event is one webhook event, as it is delivered and logged.
+// event is one webhook event, as it is delivered and logged. Its id counts within the portal; on the wire there is another, see
+// wireID.
 type event struct {
 	EventID          int64   `json:"eventId"`
 	SubscriptionID   int64   `json:"subscriptionId"`
@@ -29,6 +33,12 @@ type event struct {
 	ToObjectID         int64  `json:"toObjectId,omitempty"`
 	AssociationRemoved *bool  `json:"associationRemoved,omitempty"`
 
+	// Of merge.
+	PrimaryObjectID int64   `json:"primaryObjectId,omitempty"`
+	MergedObjectIDs []int64 `json:"mergedObjectIds,omitempty"`
+	NewObjectID     int64   `json:"newObjectId,omitempty"`
+	PropertiesMoved int     `json:"numberOfPropertiesMoved,omitempty"`
+
 	due int64 // ms of real time: not to be delivered before
 }
 
@@ -36,12 +46,12 @@ type event struct {
 type subscription struct {
 	id       int64
 	ot       *objectType
-	kind     string // creation, deletion, restore, propertyChange, associationChange
+	kind     string // creation, deletion, restore, merge, propertyChange, associationChange
 	property string
 	generic  bool
 }
 
-var kinds = map[string]bool{"creation": true, "deletion": true, "restore": true, "propertyChange": true, "associationChange": true}
+var kinds = map[string]bool{"creation": true, "deletion": true, "restore": true, "merge": true, "propertyChange": true, "associationChange": true}
 
 // parseSubscription reads "contact.propertyChange:phone".
 func parseSubscription(s string) (subscription, error) {
@@ -84,28 +94,28 @@ func (p *portal) subscribe() {
 	}
 }
 
-// eventsOf returns the events that a change raises: those of the properties around that of the creation, as the vendor does.
+// eventsOf returns the events that a change raises. Those of a creation stand in the middle of those of the initial values, as the
+// vendor has them: a client that waits for the creation first waits in vain.
 func (p *portal) eventsOf(t *tx, c *change) []*event {
 	app := p.cfg.App
 	if app == nil || app.TargetURL == "" {
 		return nil
 	}
+	switch c.Op {
+	case opLink, opUnlink:
+		return p.linkEvents(t, c)
+	case opMerge:
+		return p.mergeEvents(t, c)
+	}
 	ot := typeNamed(c.Object)
 	var out []*event
 	raise := func(s subscription, flag, name, value string) {
-		p.lastEvent++
-		e := &event{EventID: p.lastEvent, SubscriptionID: s.id, PortalID: p.id, AppID: app.ID, OccurredAt: t.at, SubscriptionType: ot.singular + "." + s.kind,
-			ObjectID: c.ID, PropertyName: name, ChangeFlag: flag, ChangeSource: t.by.kind, SourceID: t.by.id}
+		e := p.raise(t, s, c.ID)
+		e.ChangeFlag = flag
 		if name != "" {
-			e.PropertyValue = &value
-		}
-		if s.generic {
-			e.SubscriptionType, e.ObjectTypeID = "object."+s.kind, ot.id
+			e.PropertyName, e.PropertyValue = name, &value
 		}
 		out = append(out, e)
-	}
-	if c.Op == opLink || c.Op == opUnlink {
-		return p.linkEvents(t, c)
 	}
 	for _, s := range p.subs {
 		if s.ot != ot {
@@ -114,7 +124,7 @@ func (p *portal) eventsOf(t *tx, c *change) []*event {
 		switch {
 		case s.kind == "creation" && c.Op == opCreate:
 			raise(s, "CREATED", "", "")
-		case s.kind == "deletion" && c.Op == opArchive:
+		case s.kind == "deletion" && c.Op == opArchive: // of a loser of a merge, too
 			raise(s, "DELETED", "", "")
 		case s.kind == "restore" && c.Op == opRestore:
 			raise(s, "", "", "")
@@ -124,36 +134,61 @@ func (p *portal) eventsOf(t *tx, c *change) []*event {
 			}
 		}
 	}
+	created := func(e *event) bool { return e.ChangeFlag == "CREATED" }
+	if i := slices.IndexFunc(out, created); i >= 0 {
+		e := out[i]
+		out = slices.Delete(out, i, i+1)
+		out = slices.Insert(out, (len(out)+1)/2, e)
+	}
 	return out
 }
 
-// linkEvents are the events of an association that came or went: one for each side.
+// wireID is an event's id as clients see it. The vendor's ids say nothing of the order and are not promised to be unique, so these
+// are scattered over 31 bits and may collide; a delivery that is made again bears the same one.
+func (e *event) wireID() int64 {
+	h := fnv.New64a()
+	_ = binary.Write(h, binary.BigEndian, [2]int64{e.PortalID, e.EventID})
+	return int64(h.Sum64()>>33) | 1
+}
+
+// linkEvents are the events of an association that came or went, seen from one side: a change is logged for each.
 func (p *portal) linkEvents(t *tx, c *change) []*event {
 	from, to := typeNamed(c.Object), typeNamed(c.To)
 	removed := c.Op == opUnlink
 	var out []*event
 	for _, s := range p.subs {
-		if s.kind != "associationChange" {
+		if s.kind != "associationChange" || s.ot != from {
 			continue
 		}
-		side := func(a, b *objectType, aID, bID int64) {
-			p.lastEvent++
-			e := &event{EventID: p.lastEvent, SubscriptionID: s.id, PortalID: p.id, AppID: p.cfg.App.ID, OccurredAt: t.at,
-				SubscriptionType: a.singular + ".associationChange", ChangeSource: t.by.kind, SourceID: t.by.id,
-				AssociationType: strings.ToUpper(a.singular + "_TO_" + b.singular), FromObjectID: aID, ToObjectID: bID, AssociationRemoved: &removed}
-			if s.generic {
-				e.SubscriptionType, e.ObjectTypeID = "object.associationChange", a.id
-			}
+		e := p.raise(t, s, 0)
+		e.AssociationType, e.FromObjectID, e.ToObjectID, e.AssociationRemoved = strings.ToUpper(from.singular+"_TO_"+to.singular), c.ID, c.ToID, &removed
+		out = append(out, e)
+	}
+	return out
+}
+
+// mergeEvents are those of a merge: one for the kind. Its losers raise their deletions by their own changes, what moved raises none.
+func (p *portal) mergeEvents(t *tx, c *change) []*event {
+	var out []*event
+	for _, s := range p.subs {
+		if s.kind == "merge" && s.ot == typeNamed(c.Object) {
+			e := p.raise(t, s, c.Merged[0])
+			e.PrimaryObjectID, e.MergedObjectIDs, e.NewObjectID, e.PropertiesMoved = c.Merged[0], c.Merged[1:], c.ID, len(c.Props)
 			out = append(out, e)
-		}
-		if s.ot == from {
-			side(from, to, c.ID, c.ToID)
-		}
-		if s.ot == to {
-			side(to, from, c.ToID, c.ID)
 		}
 	}
 	return out
+}
+
+// raise makes an event of a subscription.
+func (p *portal) raise(t *tx, s subscription, id int64) *event {
+	p.lastEvent++
+	e := &event{EventID: p.lastEvent, SubscriptionID: s.id, PortalID: p.id, AppID: p.cfg.App.ID, OccurredAt: t.at, SubscriptionType: s.ot.singular + "." + s.kind,
+		ObjectID: id, ChangeSource: t.by.kind, SourceID: t.by.id}
+	if s.generic {
+		e.SubscriptionType, e.ObjectTypeID = "object."+s.kind, s.ot.id
+	}
+	return e
 }
 
 // enqueue owes events to the target.

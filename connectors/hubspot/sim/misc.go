@@ -99,7 +99,7 @@ func (c *call) createProperty() (int, any, error) {
 	def.ModificationMetadata = &modification{Archivable: true}
 	def.CreatedAt = instant(c.now.UnixMilli())
 	def.UpdatedAt = def.CreatedAt
-	if err := c.p.log.append(logLine{Property: &logProperty{ot.name, &def}}); err != nil {
+	if _, err := c.p.log.Append(logLine{Property: &logProperty{ot.name, &def}}); err != nil {
 		return 0, nil, err
 	}
 	tab.define(&def)

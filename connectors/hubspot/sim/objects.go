@@ -88,11 +88,11 @@ func (c *call) object(right string) (*table, error) {
 	return c.p.tables[ot], c.need("crm.objects." + ot.scope + "." + right)
 }
 
-// find returns the live record that an id means.
+// find returns the live record that an id means; one that was merged away means what it went into.
 func (t *table) find(id, idProperty string) (*record, error) {
 	if idProperty == "" || idProperty == "hs_object_id" {
 		n, err := strconv.ParseInt(id, 10, 64)
-		if r := t.live(n); err == nil && r != nil {
+		if r := t.survivor(n); err == nil && r != nil {
 			return r, nil
 		}
 		return nil, notFound(id)
@@ -266,11 +266,7 @@ func (c *call) create() (int, any, error) {
 	}
 	t := c.p.begin(c.by())
 	r, err := t.createLinked(tab, &in)
-	if err != nil {
-		t.rollback()
-		return 0, nil, err
-	}
-	if err := t.commit(); err != nil {
+	if err := t.end(err); err != nil {
 		return 0, nil, err
 	}
 	c.head.Set("Location", fmt.Sprintf("http://%s%s/%d", c.r.Host, strings.TrimSuffix(c.r.URL.Path, "/"), r.id))
@@ -309,11 +305,7 @@ func (c *call) update() (int, any, error) {
 	}
 	t := c.p.begin(c.by())
 	r, names, err := t.update(tab, old, in.Properties)
-	if err != nil {
-		t.rollback()
-		return 0, nil, err
-	}
-	if err := t.commit(); err != nil {
+	if err := t.end(err); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, c.p.render(r, names), nil

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 // ownSurface serves everything under /_sim/: what the package comment lists.
@@ -29,38 +30,13 @@ func (s *Server) ownSurface() http.Handler {
 	handle("POST /_sim/write", s.ownWrite)
 	handle("POST /_sim/webhooks", s.ownWebhooks)
 	handle("GET /_sim/requests", s.ownRequests)
-	handle("GET /_sim/faults", func(*http.Request) (any, error) {
-		s.faults.mu.Lock()
-		defer s.faults.mu.Unlock()
-		return append([]*fault{}, s.faults.list...), nil
-	})
-	handle("DELETE /_sim/faults", func(*http.Request) (any, error) {
-		s.faults.mu.Lock()
-		defer s.faults.mu.Unlock()
-		s.faults.list = nil
-		return map[string]bool{"ok": true}, nil
-	})
-	handle("POST /_sim/faults", func(r *http.Request) (any, error) {
-		var f fault
-		if err := ownBody(r, &f); err != nil {
-			return nil, err
-		}
-		if !slices.Contains(faultKinds, f.Kind) {
-			return nil, plainBadRequest("unknown fault %q", f.Kind)
-		}
-		if f.Count == 0 {
-			f.Count = 1
-		}
-		s.faults.mu.Lock()
-		defer s.faults.mu.Unlock()
-		s.faults.list = append(s.faults.list, &f)
-		return &f, nil
-	})
+	mux.HandleFunc("POST /_sim/merge", s.ownMerge)
+	s.faults.Handle(mux)
 	return mux
 }
 
 func ownBody(r *http.Request, into any) error {
-	b, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	b, err := io.ReadAll(io.LimitReader(r.Body, simkit.MaxBody))
 	if err != nil {
 		return plainBadRequest("reading the body: %v", err)
 	}
@@ -230,11 +206,7 @@ func (s *Server) ownWrite(r *http.Request) (any, error) {
 			_, _, err = t.update(tab, old, in.Properties)
 		}
 	}
-	if err != nil {
-		t.rollback()
-		return nil, err
-	}
-	return map[string]any{"id": string(rec), "created": created}, t.commit()
+	return map[string]any{"id": string(rec), "created": created}, t.end(err)
 }
 
 func (s *Server) ownWebhooks(r *http.Request) (any, error) {
@@ -265,7 +237,7 @@ func (s *Server) ownWebhooks(r *http.Request) (any, error) {
 	if err := c.validateApp(); err != nil {
 		return nil, plainBadRequest("%v", err)
 	}
-	if err := p.log.append(logLine{Portal: &c}); err != nil {
+	if _, err := p.log.Append(logLine{Portal: &c}); err != nil {
 		return nil, err
 	}
 	p.cfg = c

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 // tokenHash marks a stored token: the log never holds one in clear.
@@ -46,7 +48,7 @@ type portal struct {
 
 	mu        sync.Mutex
 	cfg       PortalConfig
-	log       *logFile
+	log       *simkit.Log[logLine]
 	tables    map[*objectType]*table
 	links     map[node]map[node][]spec
 	lastID    int64
@@ -62,13 +64,13 @@ type portal struct {
 // openPortal reads a portal from its log, if it has one, and applies the configuration given now.
 func openPortal(s *Server, id int64, given *PortalConfig) (*portal, error) {
 	p := &portal{srv: s, id: id, cfg: PortalConfig{ID: id}, tables: map[*objectType]*table{}, links: map[node]map[node][]spec{},
-		tokens: map[string]*token{}, searches: window{interval: searchInterval, max: searchMax}, log: &logFile{},
+		tokens: map[string]*token{}, searches: window{interval: searchInterval, max: searchMax}, log: &simkit.Log[logLine]{},
 		stats: stats{Counts: map[string]int{}}, wake: make(chan struct{}, 1), lastID: 100 + id%900}
 	for _, ot := range objectTypes {
 		p.tables[ot] = newTable(ot)
 	}
 	if s.cfg.Dir != "" {
-		log, err := openLog(filepath.Join(s.cfg.Dir, fmt.Sprintf("portal-%d.log", id)), p.replay)
+		log, err := simkit.OpenLog(filepath.Join(s.cfg.Dir, fmt.Sprintf("portal-%d.log", id)), p.replay)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +93,7 @@ func openPortal(s *Server, id int64, given *PortalConfig) (*portal, error) {
 			c.App = &app
 		}
 		p.cfg = c
-		if err := p.log.append(logLine{Portal: &c}); err != nil {
+		if _, err := p.log.Append(logLine{Portal: &c}); err != nil {
 			return nil, err
 		}
 	}
@@ -126,7 +128,7 @@ func (p *portal) uniqueCalls() {
 	}
 }
 
-func (p *portal) replay(l logLine) error {
+func (p *portal) replay(l logLine, _ *simkit.Ref) error {
 	switch {
 	case l.Portal != nil:
 		p.cfg = *l.Portal

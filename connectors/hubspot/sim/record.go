@@ -57,10 +57,11 @@ type table struct {
 	order  []int64 // rising
 	props  map[string]*property
 	unique map[string]map[string]int64 // property → value → live record
+	into   map[int64]int64             // record → what it was merged into
 }
 
 func newTable(ot *objectType) *table {
-	t := &table{ot: ot, rows: map[int64]*record{}, props: map[string]*property{}, unique: map[string]map[string]int64{}}
+	t := &table{ot: ot, rows: map[int64]*record{}, props: map[string]*property{}, unique: map[string]map[string]int64{}, into: map[int64]int64{}}
 	for _, p := range ot.builtin {
 		t.props[p.Name] = p
 	}
@@ -118,6 +119,21 @@ func (t *table) live(id int64) *record {
 		return r
 	}
 	return nil
+}
+
+// moved notes that records went into another.
+func (t *table) moved(from []int64, to int64) {
+	for _, id := range from {
+		t.into[id] = to
+	}
+}
+
+// survivor returns the live record that an id means, also one that was merged away, or nil.
+func (t *table) survivor(id int64) *record {
+	for to, ok := t.into[id]; ok; to, ok = t.into[id] {
+		id = to
+	}
+	return t.live(id)
 }
 
 // byKey returns the live record with a unique value, or nil.

@@ -7,24 +7,22 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-)
 
-const maxBody = 8 << 20
+	"github.com/crmstream/crmstream/connectors/simkit"
+)
 
 // Server is a simulated HubSpot holding one or more portals. Safe for concurrent use.
 type Server struct {
 	cfg     Config
 	portals map[int64]*portal // fixed after New
 	order   []int64
-	faults  faultList
+	faults  *simkit.Faults
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	work    sync.WaitGroup // the portals' delivery loops
@@ -37,6 +35,7 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg.withDefaults(), portals: map[int64]*portal{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.faults = simkit.NewFaults(webhookFaults, portalID, nil)
 	given := map[int64]*PortalConfig{}
 	var errs []error
 	for i, pc := range cfg.Portals {
@@ -47,7 +46,13 @@ func New(cfg Config) (*Server, error) {
 		given[pc.ID] = &cfg.Portals[i]
 		s.order = append(s.order, pc.ID)
 	}
-	errs = append(errs, s.findStored())
+	stored, err := simkit.Stored(s.cfg.Dir, "portal-")
+	errs = append(errs, err)
+	for _, name := range stored { // portals that the configuration does not name
+		if id, err := strconv.ParseInt(name, 10, 64); err == nil && !slices.Contains(s.order, id) {
+			s.order = append(s.order, id)
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		s.cancel()
 		return nil, err
@@ -65,27 +70,6 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// findStored adds the portals of the data folder that the configuration does not name.
-func (s *Server) findStored() error {
-	if s.cfg.Dir == "" {
-		return nil
-	}
-	if err := os.MkdirAll(s.cfg.Dir, 0o700); err != nil {
-		return fmt.Errorf("creating data folder: %w", err)
-	}
-	logs, err := filepath.Glob(filepath.Join(s.cfg.Dir, "portal-*.log"))
-	if err != nil {
-		return fmt.Errorf("listing data folder: %w", err)
-	}
-	for _, path := range logs {
-		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "portal-"), ".log")
-		if id, err := strconv.ParseInt(name, 10, 64); err == nil && !slices.Contains(s.order, id) {
-			s.order = append(s.order, id)
-		}
-	}
-	return nil
-}
-
 // Close ends the deliveries and closes the logs; what was not delivered stays owed. With a data folder, writes that come later are
 // answered with errors. It may be called twice.
 func (s *Server) Close() error {
@@ -95,7 +79,7 @@ func (s *Server) Close() error {
 		s.work.Wait()
 		for _, p := range s.portals {
 			p.mu.Lock()
-			errs = append(errs, p.log.close())
+			errs = append(errs, p.log.Close())
 			p.mu.Unlock()
 		}
 	})
@@ -104,14 +88,7 @@ func (s *Server) Close() error {
 
 // Handler serves the vendor's endpoints, and the simulator's own below /_sim/. The caller sets the http.Server's timeouts.
 func (s *Server) Handler() http.Handler {
-	own := s.ownSurface()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/_sim/") {
-			own.ServeHTTP(w, r)
-			return
-		}
-		s.vendor(w, r)
-	})
+	return simkit.Split(s.ownSurface(), s.vendor)
 }
 
 // call is one vendor request on its way. Handlers run with the portal's mutex held and return what is to be answered.
@@ -142,7 +119,11 @@ func (s *Server) vendor(w http.ResponseWriter, r *http.Request) {
 		c.p.mu.Unlock()
 	}
 	s.cfg.Logger.Debug("request", "method", r.Method, "path", r.URL.Path, "kind", kind)
-	s.withFaults(w, r, c.p, func(w http.ResponseWriter) {
+	account := ""
+	if c.p != nil {
+		account = strconv.FormatInt(c.p.id, 10)
+	}
+	s.faults.Serve(w, r, account, s.ctx.Done(), func(w http.ResponseWriter) {
 		c.head = w.Header()
 		status, body, err := c.serve(w, h, kind == "search")
 		if err != nil {
@@ -150,14 +131,20 @@ func (s *Server) vendor(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.writeJSON(w, status, body)
-	})
+	}, s.answerFault)
+}
+
+// portalID is the one form of a portal's id.
+func portalID(id string) (string, bool) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	return strconv.FormatInt(n, 10), err == nil
 }
 
 func (c *call) serve(w http.ResponseWriter, h handler, search bool) (int, any, error) {
 	if c.p == nil {
 		return 0, nil, unauthenticated()
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, c.r.Body, simkit.MaxBody))
 	if err != nil {
 		return 0, nil, newError(http.StatusRequestEntityTooLarge, "", "request body is too large")
 	}
@@ -265,7 +252,7 @@ func (s *Server) writeJSON(w http.ResponseWriter, status int, body any) {
 		w.WriteHeader(status)
 		return
 	}
-	b, err := marshal(body)
+	b, err := simkit.Marshal(body)
 	if err != nil {
 		s.cfg.Logger.Error("encoding an answer", "error", err)
 		w.WriteHeader(http.StatusInternalServerError)

@@ -19,6 +19,7 @@ type change struct {
 	To     string            `json:"to,omitempty"`
 	ToID   int64             `json:"ti,omitempty"`
 	Specs  []spec            `json:"s,omitempty"` // what is known of the pair afterwards, seen from Object
+	Merged []int64           `json:"m,omitempty"` // what went into a record, the primary one first
 }
 
 const (
@@ -28,6 +29,7 @@ const (
 	opRestore = "restore"
 	opLink    = "link"
 	opUnlink  = "unlink"
+	opMerge   = "merge" // of the record that came of it
 )
 
 // source is who makes a change, as webhooks tell it.
@@ -73,13 +75,22 @@ func (t *tx) commit() error {
 	for i := range t.changes {
 		line.Events = append(line.Events, t.p.eventsOf(t, &t.changes[i])...)
 	}
-	if err := t.p.log.append(logLine{Tx: line}); err != nil {
+	if _, err := t.p.log.Append(logLine{Tx: line}); err != nil {
 		t.p.lastEvent = last
 		t.rollback()
 		return fmt.Errorf("committing: %w", err)
 	}
 	t.p.enqueue(line.Events)
 	return nil
+}
+
+// end commits, or takes everything back where what was to be done failed with err.
+func (t *tx) end(err error) error {
+	if err != nil {
+		t.rollback()
+		return err
+	}
+	return t.commit()
 }
 
 // put stores a new version of a record and remembers the old one.
@@ -242,9 +253,10 @@ func (p *portal) redo(l *logTx) error {
 		if tab == nil {
 			return fmt.Errorf("unknown object %q", c.Object)
 		}
-		if c.Op == opCreate {
+		if c.Op == opCreate || c.Op == opMerge {
 			p.lastID = max(p.lastID, c.ID)
 			tab.put(&record{ot: tab.ot, id: c.ID, props: c.Props, created: l.At, updated: l.At})
+			tab.moved(c.Merged, c.ID)
 			continue
 		}
 		old := tab.rows[c.ID]

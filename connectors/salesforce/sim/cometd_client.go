@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 const (
@@ -100,7 +102,7 @@ func (c *comet) subscribe(m *bayeux, channel string) reply {
 		after = c.o.lastReplay
 	case from == -2:
 		after = 0
-	case !ok || !c.o.retained(from) || c.s.faults.inner("invalid_replay", c.o.id) != nil:
+	case !ok || !c.o.retained(from) || c.o.struck("invalid_replay"):
 		return refuse(fmt.Sprintf("400::The replayId {%d} you provided was invalid.  Please provide a valid ID, -2 to replay all events, or -1 to replay only new events.", from))
 	}
 	cl.subs[channel] = &subscription{obj: obj, after: after}
@@ -165,7 +167,7 @@ func (c *comet) connect(ctx context.Context, m *bayeux, alone bool) ([]byte, err
 	cl.wake = wake
 	first := !cl.connected
 	cl.connected = true
-	withhold := c.s.faults.inner("withhold_events", c.o.id) != nil
+	withhold := c.o.struck("withhold_events")
 	cl.polls++
 	due, err := c.await(ctx, cl, wake, m.hold(c.s.cfg.PollHold, first || !alone), withhold)
 	cl.polls--
@@ -204,12 +206,12 @@ func (m *bayeux) hold(limit time.Duration, atOnce bool) time.Duration {
 
 // injected is the reply of an armed fault.
 func (c *comet) injected(m *bayeux, cl *cometClient) reply {
-	if c.s.faults.inner("unknown_client", c.o.id) != nil {
+	if c.o.struck("unknown_client") {
 		cl.release()
 		delete(c.o.clients, cl.id)
 		return c.lost(m)
 	}
-	if c.s.faults.inner("server_busy", c.o.id) != nil {
+	if c.o.struck("server_busy") {
 		r := m.fail("401::Authentication invalid", reply{"reconnect": "none", "interval": 0})
 		r["clientId"] = cl.id
 		r["ext"] = reply{"sfdc": reply{"failureReason": "503::Server is too busy.  Please try your request again later."}}
@@ -306,12 +308,12 @@ func (o *org) pull(cl *cometClient) []delivery {
 // render turns events into messages, each followed by a comma.
 func (c *comet) render(due []delivery) ([]byte, error) {
 	var out []byte
-	var line *lineRef
+	var line *simkit.Ref
 	var t *logTx
 	for _, d := range due {
 		if d.ref.line != line {
 			var err error
-			if t, err = c.o.log.read(d.ref.line); err != nil {
+			if t, err = c.o.logged(d.ref.line); err != nil {
 				return nil, err
 			}
 			line = d.ref.line

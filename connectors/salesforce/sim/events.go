@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 // Change events: kept by reference to their line of the log and rendered when they are delivered.
@@ -19,13 +21,13 @@ type eventRef struct {
 	replay int64
 	at     int64 // Unix ms
 	obj    *object
-	line   *lineRef
+	line   *simkit.Ref
 	index  int // in the line's events
 	size   int // of the message, roughly
 }
 
 // addEvents takes in the events of a transaction that is in the log, and wakes the long polls.
-func (o *org) addEvents(t *logTx, ref *lineRef) {
+func (o *org) addEvents(t *logTx, ref *simkit.Ref) {
 	if len(t.Events) == 0 {
 		return
 	}

@@ -1,15 +1,14 @@
 package sim
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"time"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 // The log of an org: one JSON object a line, one write(2) a line, one line a transaction. The line is the change, and the change
@@ -58,94 +57,13 @@ type logEvent struct {
 	Count  int   `json:"n"`
 }
 
-// lineRef is where a line of the log is: in the file, or in memory when there is no file.
-type lineRef struct {
-	off int64
-	n   int
-	mem []byte
-}
-
-// logFile appends lines and reads them back. Appending is serialised by the org's mutex; reading needs no lock.
-type logFile struct {
-	f   *os.File // nil in memory
-	end int64
-}
-
-// append writes one line. A short write is cut off again, so that a full disk cannot leave half a line in the middle.
-func (l *logFile) append(line logLine) (*lineRef, error) {
-	b, err := json.Marshal(line)
-	if err != nil {
-		return nil, fmt.Errorf("encoding log line: %w", err)
+// logged reads a transaction back.
+func (o *org) logged(ref *simkit.Ref) (*logTx, error) {
+	line, err := o.log.Read(ref)
+	if err == nil && line.Tx == nil {
+		err = errors.New("reading log: no transaction")
 	}
-	if l.f == nil {
-		return &lineRef{mem: b, n: len(b)}, nil
-	}
-	b = append(b, '\n')
-	if _, err := l.f.WriteAt(b, l.end); err != nil {
-		return nil, errors.Join(fmt.Errorf("writing log: %w", err), l.f.Truncate(l.end))
-	}
-	ref := &lineRef{off: l.end, n: len(b) - 1}
-	l.end += int64(len(b))
-	return ref, nil
-}
-
-// read returns a line written earlier.
-func (l *logFile) read(ref *lineRef) (*logTx, error) {
-	b := ref.mem
-	if b == nil {
-		b = make([]byte, ref.n)
-		if _, err := l.f.ReadAt(b, ref.off); err != nil {
-			return nil, fmt.Errorf("reading log at %d: %w", ref.off, err)
-		}
-	}
-	var line logLine
-	if err := json.Unmarshal(b, &line); err != nil {
-		return nil, fmt.Errorf("reading log at %d: %w", ref.off, err)
-	}
-	if line.Tx == nil {
-		return nil, fmt.Errorf("reading log at %d: no transaction", ref.off)
-	}
-	return line.Tx, nil
-}
-
-func (l *logFile) close() error {
-	if l.f == nil {
-		return nil
-	}
-	return l.f.Close()
-}
-
-// openLog opens or creates a log and gives each line to apply. A last line without its line feed was torn by a kill: nothing was
-// answered for it, and it is cut off. Any other damage is an error.
-func openLog(path string, apply func(logLine, *lineRef) error) (*logFile, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("opening log: %w", err)
-	}
-	l := &logFile{f: f}
-	rd := bufio.NewReaderSize(f, 1<<20)
-	for {
-		b, err := rd.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("reading log %s: %w", path, err), f.Close())
-		}
-		ref := &lineRef{off: l.end, n: len(b) - 1}
-		var line logLine
-		if err := json.Unmarshal(b, &line); err != nil {
-			return nil, errors.Join(fmt.Errorf("log %s is damaged at byte %d: %w", path, l.end, err), f.Close())
-		}
-		if err := apply(line, ref); err != nil {
-			return nil, errors.Join(fmt.Errorf("log %s at byte %d: %w", path, l.end, err), f.Close())
-		}
-		l.end += int64(len(b))
-	}
-	if err := f.Truncate(l.end); err != nil {
-		return nil, errors.Join(fmt.Errorf("cutting torn line of %s: %w", path, err), f.Close())
-	}
-	return l, nil
+	return line.Tx, err
 }
 
 // commit writes the transaction to the log and only then lets its events be seen. On an error everything is rolled back.
@@ -169,7 +87,7 @@ func (t *tx) commit() error {
 		replay++
 		out.Events = append(out.Events, logEvent{Replay: replay, First: i, Count: 1})
 	}
-	ref, err := o.log.append(logLine{Tx: &out})
+	ref, err := o.log.Append(logLine{Tx: &out})
 	if err != nil {
 		t.rollback()
 		return err
@@ -228,7 +146,7 @@ func decodeAssigns(o *object, raw json.RawMessage) ([]assign, error) {
 }
 
 // redo applies a logged transaction to the tables.
-func (o *org) redo(t *logTx, ref *lineRef) error {
+func (o *org) redo(t *logTx, ref *simkit.Ref) error {
 	sec := time.UnixMilli(t.At).Unix()
 	for _, c := range t.Changes {
 		obj := objects[c.Obj]

@@ -210,7 +210,7 @@ func (s *Server) refreshIn(r *http.Request, o *org, hash string, form url.Values
 func (o *org) login(user, app, parent string) (string, error) {
 	token := o.id[:shortIDLen] + "!AQ" + randomText(40) + "." + randomText(20) + "_" + randomText(32)
 	l := &logLogin{Hash: tokenHash(token), User: user, App: app, At: o.srv.now().UnixMilli(), Parent: parent}
-	if _, err := o.log.append(logLine{Login: l}); err != nil {
+	if _, err := o.log.Append(logLine{Login: l}); err != nil {
 		return "", err
 	}
 	o.redoLogin(l)
@@ -221,7 +221,7 @@ func (o *org) login(user, app, parent string) (string, error) {
 func (o *org) grantRefresh(user, app string) (string, error) {
 	token := "5Aep861" + randomText(80)
 	l := &logLogin{Hash: tokenHash(token), User: user, App: app, At: o.srv.now().UnixMilli(), Refresh: true}
-	if _, err := o.log.append(logLine{Login: l}); err != nil {
+	if _, err := o.log.Append(logLine{Login: l}); err != nil {
 		return "", err
 	}
 	o.redoLogin(l)
@@ -282,7 +282,7 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 		known := o.sessions[hash] != nil || o.grants[hash] != nil
 		var err error
 		if known {
-			if _, err = o.log.append(logLine{Revoke: hash}); err == nil {
+			if _, err = o.log.Append(logLine{Revoke: hash}); err == nil {
 				o.dropToken(hash)
 			}
 		}

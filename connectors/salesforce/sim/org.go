@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 // org is one Salesforce org. Its mutex guards everything below it and is held neither over network writes nor over a long poll.
@@ -15,7 +17,7 @@ type org struct {
 	srv *Server
 	id  string // 18 characters
 	pod string
-	log *logFile
+	log *simkit.Log[logLine]
 
 	mu       sync.Mutex
 	cfg      OrgConfig
@@ -38,7 +40,7 @@ type org struct {
 // openOrg makes an org from its log and its configuration. cfg is nil for an org that only the log knows.
 func openOrg(srv *Server, id string, cfg *OrgConfig) (*org, error) {
 	o := &org{
-		srv: srv, id: id, pod: podOf(id), log: &logFile{},
+		srv: srv, id: id, pod: podOf(id), log: simkit.MemoryLog[logLine](),
 		tables: map[*object]*table{}, sessions: map[string]*session{}, reusable: map[string]string{}, grants: map[string]*grant{},
 		cursors: map[string]*cursor{}, clients: map[string]*cometClient{}, counts: map[string]int64{}, changed: make(chan struct{}),
 	}
@@ -47,7 +49,7 @@ func openOrg(srv *Server, id string, cfg *OrgConfig) (*org, error) {
 	}
 	var stored *OrgConfig
 	if srv.cfg.Dir != "" {
-		l, err := openLog(filepath.Join(srv.cfg.Dir, id+".log"), func(line logLine, ref *lineRef) error {
+		l, err := simkit.OpenLog(filepath.Join(srv.cfg.Dir, id+".log"), func(line logLine, ref *simkit.Ref) error {
 			if line.Org != nil {
 				stored = line.Org
 				return nil
@@ -78,7 +80,7 @@ func (o *org) configure(stored, cfg *OrgConfig) error {
 		o.cfg = stored.merge(*cfg)
 	}
 	if stored == nil || !reflect.DeepEqual(*stored, o.cfg) {
-		if _, err := o.log.append(logLine{Org: &o.cfg}); err != nil {
+		if _, err := o.log.Append(logLine{Org: &o.cfg}); err != nil {
 			return err
 		}
 	}
@@ -108,7 +110,7 @@ func (o *org) configure(stored, cfg *OrgConfig) error {
 }
 
 // replay applies a line of the log when the org is opened.
-func (o *org) replay(line logLine, ref *lineRef) error {
+func (o *org) replay(line logLine, ref *simkit.Ref) error {
 	switch {
 	case line.Tx != nil:
 		return o.redo(line.Tx, ref)

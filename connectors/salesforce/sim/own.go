@@ -4,11 +4,12 @@ package sim
 // against no limit, and is not the vendor's.
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 func (s *Server) ownSurface() http.Handler {
@@ -21,26 +22,8 @@ func (s *Server) ownSurface() http.Handler {
 	mux.HandleFunc("POST /_sim/convert", s.ownConvert)
 	mux.HandleFunc("POST /_sim/merge", s.ownMerge)
 	mux.HandleFunc("POST /_sim/grant", s.ownGrant)
-	mux.HandleFunc("POST /_sim/faults", s.addFault)
-	mux.HandleFunc("GET /_sim/faults", s.listFaults)
-	mux.HandleFunc("DELETE /_sim/faults", s.clearFaults)
+	s.faults.Handle(mux)
 	return mux
-}
-
-func ownError(w http.ResponseWriter, status int, text string) {
-	writeJSON(w, status, map[string]string{"error": text})
-}
-
-// readOwn decodes a request of the own surface; false means that it has been answered.
-func readOwn(w http.ResponseWriter, r *http.Request, v any) bool {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	dec.UseNumber()
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		ownError(w, http.StatusBadRequest, "reading body: "+err.Error())
-		return false
-	}
-	return true
 }
 
 // ownOrg finds an org by id, 15 or 18 characters; the only one when none is named. nil means that it has been answered.
@@ -52,7 +35,7 @@ func (s *Server) ownOrg(w http.ResponseWriter, id string) *org {
 	if o := s.orgs[full]; o != nil {
 		return o
 	}
-	ownError(w, http.StatusNotFound, "no org "+strconv.Quote(id))
+	simkit.Error(w, http.StatusNotFound, "no org "+strconv.Quote(id))
 	return nil
 }
 
@@ -82,7 +65,7 @@ func (s *Server) selected(w http.ResponseWriter, q url.Values) (o *org, obj *obj
 		return nil, nil, nil, false
 	}
 	if obj = objectNamed(q.Get("object")); obj == nil {
-		ownError(w, http.StatusNotFound, "no object "+strconv.Quote(q.Get("object")))
+		simkit.Error(w, http.StatusNotFound, "no object "+strconv.Quote(q.Get("object")))
 		return nil, nil, nil, false
 	}
 	where := map[*field]string{}
@@ -93,7 +76,7 @@ func (s *Server) selected(w http.ResponseWriter, q url.Values) (o *org, obj *obj
 		}
 		f := obj.field(name)
 		if f == nil || f.typ == tAddress {
-			ownError(w, http.StatusBadRequest, "no field "+strconv.Quote(name)+" on "+obj.name)
+			simkit.Error(w, http.StatusBadRequest, "no field "+strconv.Quote(name)+" on "+obj.name)
 			return nil, nil, nil, false
 		}
 		where[f] = values[0]

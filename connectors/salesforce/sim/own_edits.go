@@ -9,6 +9,8 @@ package sim
 import (
 	"net/http"
 	"strings"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 // edit is the common part of the requests.
@@ -17,19 +19,22 @@ type edit struct {
 	User string `json:"user"` // username or id; empty is the org's first user
 }
 
-// ownActor finds the org and makes the actor; ok is false when it has been answered.
-func (s *Server) ownActor(w http.ResponseWriter, e edit) (o *org, by actor, ok bool) {
+// readEdit reads a request, of which e is the common part, finds the org and makes the actor; ok is false when it has been answered.
+func (s *Server) readEdit(w http.ResponseWriter, r *http.Request, req any, e *edit) (o *org, by actor, ok bool) {
+	if !simkit.ReadJSON(w, r, req) {
+		return nil, actor{}, false
+	}
 	if o = s.ownOrg(w, e.Org); o == nil {
 		return nil, actor{}, false
 	}
 	if len(o.cfg.Users) == 0 {
-		ownError(w, http.StatusNotFound, "the org has no user")
+		simkit.Error(w, http.StatusNotFound, "the org has no user")
 		return nil, actor{}, false
 	}
 	u := o.cfg.Users[0]
 	if e.User != "" {
 		if u, ok = o.userNamed(e.User); !ok {
-			ownError(w, http.StatusNotFound, "no user "+e.User)
+			simkit.Error(w, http.StatusNotFound, "no user "+e.User)
 			return nil, actor{}, false
 		}
 	}
@@ -64,16 +69,13 @@ func (s *Server) ownWrite(w http.ResponseWriter, r *http.Request) {
 		Delete   bool           `json:"delete"`
 		Undelete bool           `json:"undelete"`
 	}
-	if !readOwn(w, r, &req) {
-		return
-	}
-	o, by, ok := s.ownActor(w, req.edit)
+	o, by, ok := s.readEdit(w, r, &req, &req.edit)
 	if !ok {
 		return
 	}
 	obj := objectNamed(req.Object)
 	if obj == nil {
-		ownError(w, http.StatusNotFound, "no object "+req.Object)
+		simkit.Error(w, http.StatusNotFound, "no object "+req.Object)
 		return
 	}
 	s.ownTx(w, o, by, func(t *tx) (any, *apiError) {
@@ -103,10 +105,7 @@ func (s *Server) ownConvert(w http.ResponseWriter, r *http.Request) {
 		Contact     string `json:"contact"`
 		Opportunity bool   `json:"opportunity"`
 	}
-	if !readOwn(w, r, &req) {
-		return
-	}
-	o, by, ok := s.ownActor(w, req.edit)
+	o, by, ok := s.readEdit(w, r, &req, &req.edit)
 	if !ok {
 		return
 	}
@@ -203,16 +202,13 @@ func (s *Server) ownMerge(w http.ResponseWriter, r *http.Request) {
 		Losers []string       `json:"losers"`
 		Fields map[string]any `json:"fields"`
 	}
-	if !readOwn(w, r, &req) {
-		return
-	}
-	o, by, ok := s.ownActor(w, req.edit)
+	o, by, ok := s.readEdit(w, r, &req, &req.edit)
 	if !ok {
 		return
 	}
 	obj := objectNamed(req.Object)
 	if obj == nil || obj.byName["MasterRecordId"] == nil || len(req.Losers) == 0 {
-		ownError(w, http.StatusBadRequest, "a merge needs an object that can be merged, a winner and losers")
+		simkit.Error(w, http.StatusBadRequest, "a merge needs an object that can be merged, a winner and losers")
 		return
 	}
 	s.ownTx(w, o, by, func(t *tx) (any, *apiError) {
@@ -252,22 +248,19 @@ func (s *Server) ownGrant(w http.ResponseWriter, r *http.Request) {
 		edit
 		ClientID string `json:"client_id"`
 	}
-	if !readOwn(w, r, &req) {
-		return
-	}
-	o, by, ok := s.ownActor(w, req.edit)
+	o, by, ok := s.readEdit(w, r, &req, &req.edit)
 	if !ok {
 		return
 	}
 	if _, ok := o.app(req.ClientID); !ok {
-		ownError(w, http.StatusNotFound, "no app with this client id")
+		simkit.Error(w, http.StatusNotFound, "no app with this client id")
 		return
 	}
 	o.mu.Lock()
 	token, err := o.grantRefresh(by.user, req.ClientID)
 	o.mu.Unlock()
 	if err != nil {
-		ownError(w, http.StatusInternalServerError, err.Error())
+		simkit.Error(w, http.StatusInternalServerError, err.Error())
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"refresh_token": token})

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 // Server is a simulated Salesforce holding one or more orgs. Safe for concurrent use.
@@ -20,7 +20,7 @@ type Server struct {
 	log    *slog.Logger
 	orgs   map[string]*org // by 18-character id; fixed after New
 	order  []string
-	faults faultList
+	faults *simkit.Faults
 	done   chan struct{} // closed by Close
 	once   sync.Once
 }
@@ -29,6 +29,7 @@ type Server struct {
 // every org that is misconfigured, or the damaged log and the place in it.
 func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, now: cfg.Now, log: cfg.Logger, orgs: map[string]*org{}, done: make(chan struct{})}
+	s.faults = simkit.NewFaults(innerFaults, canonicalID, s.strike)
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -59,8 +60,14 @@ func New(cfg Config) (*Server, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	if err := s.findStored(); err != nil {
+	stored, err := simkit.Stored(cfg.Dir, "00D")
+	if err != nil {
 		return nil, err
+	}
+	for _, rest := range stored { // orgs that the configuration does not name
+		if id, ok := canonicalID("00D" + rest); ok && !slices.Contains(s.order, id) {
+			s.order = append(s.order, id)
+		}
 	}
 	for _, id := range s.order {
 		o, err := openOrg(s, id, given[id])
@@ -72,27 +79,6 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// findStored adds the orgs of the data folder that the configuration does not name.
-func (s *Server) findStored() error {
-	if s.cfg.Dir == "" {
-		return nil
-	}
-	if err := os.MkdirAll(s.cfg.Dir, 0o700); err != nil {
-		return fmt.Errorf("creating data folder: %w", err)
-	}
-	logs, err := filepath.Glob(filepath.Join(s.cfg.Dir, "00D*.log"))
-	if err != nil {
-		return fmt.Errorf("listing data folder: %w", err)
-	}
-	for _, path := range logs {
-		id := strings.TrimSuffix(filepath.Base(path), ".log")
-		if _, ok := canonicalID(id); ok && !slices.Contains(s.order, id) {
-			s.order = append(s.order, id)
-		}
-	}
-	return nil
-}
-
 // Close ends held long polls and closes the logs. With a data folder, writes that come later are answered with errors. It may be
 // called twice.
 func (s *Server) Close() error {
@@ -101,7 +87,7 @@ func (s *Server) Close() error {
 		close(s.done)
 		for _, o := range s.orgs {
 			o.mu.Lock()
-			errs = append(errs, o.log.close())
+			errs = append(errs, o.log.Close())
 			o.mu.Unlock()
 		}
 	})
@@ -111,14 +97,7 @@ func (s *Server) Close() error {
 // Handler serves the vendor's endpoints, and the simulator's own below /_sim/. The caller sets the http.Server's timeouts; its
 // WriteTimeout, if any, must exceed PollHold.
 func (s *Server) Handler() http.Handler {
-	own := s.ownSurface()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/_sim/") {
-			own.ServeHTTP(w, r)
-			return
-		}
-		s.vendor(w, r)
-	})
+	return simkit.Split(s.ownSurface(), s.vendor)
 }
 
 // vendor is the way of every vendor request: name its kind, count it, let an armed fault have it, serve it.
@@ -141,7 +120,11 @@ func (s *Server) vendor(w http.ResponseWriter, r *http.Request) {
 		o.mu.Unlock()
 	}
 	s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "kind", kind)
-	s.withFaults(w, r, o, func(w http.ResponseWriter) { s.route(w, r, segs) })
+	account := ""
+	if o != nil {
+		account = o.id
+	}
+	s.faults.Serve(w, r, account, s.done, func(w http.ResponseWriter) { s.route(w, r, segs) }, answerFault)
 }
 
 // route finds the endpoint family.

@@ -31,7 +31,7 @@ func snapshot(t interface{ Fatal(...any) }, o *org) map[string]any {
 		}
 	}
 	for _, e := range o.events {
-		line, err := o.log.read(e.line)
+		line, err := o.logged(e.line)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,80 @@
+package base
+
+import (
+	"context"
+	"slices"
+
+	"github.com/crmstream/crmstream/connectors"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+)
+
+// Columns are the fields that are read of an object: what is mapped inbound, and
+// extra ones. Outbound fields are left out: an account may lack them, and one unknown
+// field can refuse a whole read. They are sorted; nil = the object is not read.
+func Columns(p *profile.Profile, object string, extra ...string) []string {
+	o, ok := p.ObjectByName(object)
+	if !ok {
+		return nil
+	}
+	cols := slices.Clone(extra)
+	for _, m := range o.Mappings {
+		if m.Direction != profile.Outbound {
+			cols = append(cols, m.CRM)
+		}
+	}
+	slices.Sort(cols)
+	return slices.Compact(cols)
+}
+
+// IDs returns the ids that a read asks for, each once, in the form that id gives
+// them; one for which it returns "" is refused. None is returned where there is
+// nothing to ask.
+func (t *Attempt) IDs(most int, id func(string) string) []string {
+	var ids []string
+	for i, it := range t.At.Items {
+		switch x := id(it.ID); {
+		case x == "" || len(t.At.Items) > most: // also: nothing of a stranger's goes into a request
+			t.Refuse(i, schemas.ErrPermanent, "not a record id, or more of them than one request may name")
+		case !slices.Contains(ids, x):
+			ids = append(ids, x)
+		}
+	}
+	return ids
+}
+
+// Found settles a read by what was found; missing says of an item that was not why.
+func (t *Attempt) Found(ctx context.Context, find func(id string) *schemas.CRMChange, missing func(r *schemas.ItemResult)) {
+	for i, it := range t.At.Items {
+		r := &t.Res.Items[i]
+		if r.Error != "" {
+			continue
+		}
+		r.Outcome = schemas.Sent
+		c := find(it.ID)
+		if c == nil {
+			r.Error, r.Code, r.Message = schemas.ErrNotFound, "NOT_FOUND", "no such record, or not visible"
+			missing(r)
+			continue
+		}
+		if !t.Emit(ctx, i, c) {
+			return
+		}
+	}
+}
+
+// PageLimit is how many records the page may have.
+func (t *Attempt) PageLimit(most int) int {
+	if n := int(t.At.Page.Limit); n > 0 && n <= most {
+		return n
+	}
+	return most
+}
+
+// PageDone says that the page was read whole.
+func (t *Attempt) PageDone(next string, last bool) {
+	for i := range t.Res.Items {
+		t.Res.Items[i].Outcome = schemas.Sent
+	}
+	t.Page = &connectors.Page{Next: next, Last: last}
+}
