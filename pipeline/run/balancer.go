@@ -15,10 +15,11 @@ type anchorBalancer struct {
 	stock  kgo.GroupBalancer
 	anchor string
 	topics []string // all of them, anchor included
+	held   *held    // told what this member has
 }
 
-func newAnchorBalancer(anchor string, topics []string) kgo.GroupBalancer {
-	return &anchorBalancer{kgo.CooperativeStickyBalancer(), anchor, topics}
+func newAnchorBalancer(anchor string, topics []string, held *held) kgo.GroupBalancer {
+	return &anchorBalancer{kgo.CooperativeStickyBalancer(), anchor, topics, held}
 }
 
 // ProtocolName implements kgo.GroupBalancer. A name of its own keeps members with
@@ -30,12 +31,17 @@ func (b *anchorBalancer) IsCooperative() bool { return true }
 
 // JoinGroupMetadata tells the leader what is owned of the anchor alone.
 func (b *anchorBalancer) JoinGroupMetadata(_ []string, current map[string][]int32, generation int32) []byte {
+	b.held.joining(current[b.anchor])
 	return b.stock.JoinGroupMetadata([]string{b.anchor}, map[string][]int32{b.anchor: current[b.anchor]}, generation)
 }
 
 // ParseSyncAssignment implements kgo.GroupBalancer.
 func (b *anchorBalancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
-	return b.stock.ParseSyncAssignment(assignment)
+	given, err := b.stock.ParseSyncAssignment(assignment)
+	if err == nil {
+		b.held.synced(given[b.anchor])
+	}
+	return given, err
 }
 
 // MemberBalancer implements kgo.GroupBalancer.

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,7 @@ type batch struct {
 	repeats   int          // records of the entry topic that were forwarded before
 	chunks    int          // of the outputs that are kept in state
 	stored    atomic.Int64 // offset after the last of its changelog records
+	failed    error        // what run returned
 	buf       []byte
 }
 
@@ -200,9 +202,10 @@ func (b *batch) isolate(in *input, reason, detail string) error {
 		Tenant: in.Tenant, Reason: reason, Message: detail, Topic: in.readFrom(), Partition: in.Partition, Offset: in.Offset,
 		Key: in.Key, Value: in.Value, Headers: in.Headers, At: b.now,
 	}
-	if len(d.Key)+len(d.Value) > schemas.RecordLimit-(64<<10) {
-		d.Message += fmt.Sprintf(" (its %d bytes are not repeated here)", len(d.Key)+len(d.Value))
-		d.Key, d.Value, d.Headers = head(d.Key), head(d.Value), nil
+	d.Message = strings.ToValidUTF8(d.Message[:min(len(d.Message), 8<<10)], "")
+	if size := in.size(); size > schemas.RecordLimit-(64<<10) {
+		d.Message += fmt.Sprintf(" (its %d bytes are not repeated here)", size)
+		d.Key, d.Value, d.Headers = head(d.Key, 1<<10), head(d.Value, 1<<10), nil
 	}
 	mark, outs := b.tx.Mark(), len(b.out)
 	b.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
@@ -215,7 +218,7 @@ func (b *batch) isolate(in *input, reason, detail string) error {
 	return nil
 }
 
-func head(b []byte) []byte { return b[:min(len(b), 1024)] }
+func head(b []byte, n int) []byte { return b[:min(len(b), n)] }
 
 // forward sends a record that stands in a foreign partition to the right one, in
 // this transaction.

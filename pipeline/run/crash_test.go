@@ -20,6 +20,7 @@ import (
 // back, and the pipeline goes on where it stood: no input is lost or counted twice,
 // and timers and results go on too. Readers drop repeats by the source header.
 func TestEmbeddedBrokerEndsUncleanly(t *testing.T) {
+	onlyFake(t, "it is about the embedded broker's folder")
 	dir, copied := t.TempDir(), t.TempDir()
 	broker := func(dir string) *embedded.Broker {
 		b, err := embedded.Start(t.Context(), embedded.Config{Dir: dir, Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Partitions: testN})

@@ -15,21 +15,31 @@ import (
 // transactionalPrefix begins the transactional id of every Runner.
 const transactionalPrefix = "crmstream-"
 
-// fenceLastOwner ends a transaction that an owner before us left open on the
-// partition's changelog: else its records can't be read until the broker's timeout,
-// ten seconds and more. It is called after the group gave the partition to us, when
-// a commit of theirs would be refused anyway (P12). Only the producers that hold the
-// partition are fenced, and only ours.
-func (r *Runner) fenceLastOwner(ctx context.Context, adm *kadm.Client, p int32, end int64) error {
+// fenceLastOwners ends transactions that an owner before us left open on partitions'
+// changelogs: else their records can't be read, nor the group's offsets be fetched,
+// until the broker's timeout, ten seconds and more. It is called after the group gave
+// the partitions to us, when a commit of theirs would be refused anyway (P12). Only
+// the producers that hold one of them are fenced, and only ours.
+func (r *Runner) fenceLastOwners(ctx context.Context, adm *kadm.Client, ps []int32) error {
 	stable, err := adm.ListCommittedOffsets(ctx, schemas.TopicChangelog)
 	if err != nil {
 		return fmt.Errorf("asking for offsets of %s: %w", schemas.TopicChangelog, err)
 	}
-	if o, ok := stable.Lookup(schemas.TopicChangelog, p); !ok || o.Err != nil || o.Offset >= end {
-		return nil
+	ends, err := adm.ListEndOffsets(ctx, schemas.TopicChangelog)
+	if err != nil {
+		return fmt.Errorf("asking for offsets of %s: %w", schemas.TopicChangelog, err)
 	}
 	set := make(kadm.TopicsSet)
-	set.Add(schemas.TopicChangelog, p)
+	for _, p := range ps {
+		at, ok := stable.Lookup(schemas.TopicChangelog, p)
+		end, ok2 := ends.Lookup(schemas.TopicChangelog, p)
+		if ok && ok2 && at.Err == nil && end.Err == nil && at.Offset < end.Offset {
+			set.Add(schemas.TopicChangelog, p)
+		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
 	producers, err := adm.DescribeProducers(ctx, set)
 	if err != nil {
 		return fmt.Errorf("asking who holds the changelog: %w", err)
@@ -43,7 +53,9 @@ func (r *Runner) fenceLastOwner(ctx context.Context, adm *kadm.Client, p int32, 
 	if len(ids) == 0 {
 		return nil
 	}
-	txns, err := adm.ListTransactions(ctx, ids, nil)
+	// Not those that are being ended: between a commit and its last marker the offset
+	// is behind, too, and its producer is a living member that gave the partition up.
+	txns, err := adm.ListTransactions(ctx, ids, []string{"Ongoing"})
 	if err != nil {
 		return fmt.Errorf("asking who holds the changelog: %w", err)
 	}
@@ -51,7 +63,7 @@ func (r *Runner) fenceLastOwner(ctx context.Context, adm *kadm.Client, p int32, 
 		if !strings.HasPrefix(t.TxnID, transactionalPrefix) || !slices.Contains(ids, t.ProducerID) {
 			continue
 		}
-		r.cfg.Log.Info("ending a transaction that the last owner left open", "partition", p, "transactional_id", t.TxnID)
+		r.cfg.Log.Info("ending a transaction that the last owner left open", "transactional_id", t.TxnID)
 		if err := r.fence(ctx, t.TxnID); err != nil {
 			return fmt.Errorf("fencing %s: %w", t.TxnID, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,9 +27,14 @@ const testN = 4
 type jsonCodec struct {
 	mu   sync.Mutex
 	away int // how many more Decodes find the registry away
+	// amid is called in each transaction of a partition, after its outputs were made.
+	amid atomic.Pointer[func()]
 }
 
-func (c *jsonCodec) Append(dst []byte, _ string, v any) ([]byte, error) {
+func (c *jsonCodec) Append(dst []byte, topic string, v any) ([]byte, error) {
+	if amid := c.amid.Load(); amid != nil && topic == schemas.TopicJournal {
+		(*amid)()
+	}
 	b, err := json.Marshal(v)
 	return append(dst, b...), err
 }
@@ -140,6 +146,7 @@ type harness struct {
 	t     *testing.T
 	c     *kfake.Cluster // nil where the broker is another
 	addrs []string
+	group string
 	cl    *kgo.Client
 	codec *jsonCodec
 	task  pipeline.Task
@@ -148,6 +155,9 @@ type harness struct {
 
 func newHarness(t *testing.T) *harness {
 	t.Helper()
+	if kafkaBrokers != "" {
+		return kafkaHarness(t)
+	}
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +176,7 @@ func harnessAt(t *testing.T, addrs []string) *harness {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	h := &harness{t: t, addrs: addrs, cl: cl, codec: &jsonCodec{}, task: counter{}, all: &believers{who: make(map[int32]string)}}
+	h := &harness{t: t, addrs: addrs, group: "crmstream", cl: cl, codec: &jsonCodec{}, task: counter{}, all: &believers{who: make(map[int32]string)}}
 	if err := EnsureTopics(h.ctx(), cl, testN, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +192,7 @@ func (h *harness) ctx() context.Context {
 // start runs a member; stop ends it and waits.
 func (h *harness) start(name string, db state.DB, with ...func(*Config)) (r *Runner, stop func()) {
 	h.t.Helper()
-	cfg := Config{Brokers: h.addrs, Instance: name, Partitions: testN, Codec: h.codec, Task: h.task, Effects: believer{h.all, name}, DB: db}
+	cfg := Config{Brokers: h.addrs, Group: h.group, Instance: name, Partitions: testN, Codec: h.codec, Task: h.task, Effects: believer{h.all, name}, DB: db}
 	for _, w := range with {
 		w(&cfg)
 	}

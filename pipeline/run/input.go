@@ -65,8 +65,8 @@ func judge(ctx context.Context, codec Codec, n int32, r *kgo.Record) (*input, er
 		}
 		in.Via, in.Topic = schemas.TopicEntry, in.originTopic
 	}
-	if len(r.Key)+len(r.Value) > schemas.RecordLimit {
-		return dead(schemas.ReasonTooLarge, "the record has %d bytes, at most %d are taken", len(r.Key)+len(r.Value), schemas.RecordLimit)
+	if size := in.size(); size > schemas.RecordLimit {
+		return dead(schemas.ReasonTooLarge, "the record has %d bytes with its headers, at most %d are taken", size, schemas.RecordLimit)
 	}
 	var err error
 	if in.Tenant, err = schemas.TenantOf(r.Key); err != nil {
@@ -90,6 +90,15 @@ func judge(ctx context.Context, codec Codec, n int32, r *kgo.Record) (*input, er
 	default:
 		return dead(schemas.ReasonBadAvro, "%v", err)
 	}
+}
+
+// size is that of key, value and headers.
+func (in *input) size() int {
+	n := len(in.Key) + len(in.Value)
+	for _, h := range in.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
 }
 
 func (in *input) readOrigin() bool {

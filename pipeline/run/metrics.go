@@ -6,7 +6,7 @@ type metrics struct {
 	transactions, aborts, sessions, records, forwarded, restored, timers prometheus.Counter
 	deadLetters                                                          *prometheus.CounterVec
 	commit                                                               prometheus.Histogram
-	owned                                                                prometheus.Gauge
+	owned, refused                                                       prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -26,9 +26,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "crmstream", Subsystem: "task", Name: "transaction_seconds",
 			Help: "From the beginning of a transaction to its commit.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15)}),
 		owned: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "crmstream", Subsystem: "task", Name: "partitions_owned", Help: "Partitions owned and restored."}),
+		refused: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "crmstream", Subsystem: "task", Name: "partitions_refused",
+			Help: "Partitions that are left out, as going on would do harm: see the log and the status."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.transactions, m.aborts, m.sessions, m.records, m.forwarded, m.restored, m.timers, m.deadLetters, m.commit, m.owned)
+		reg.MustRegister(m.transactions, m.aborts, m.sessions, m.records, m.forwarded, m.restored, m.timers, m.deadLetters, m.commit, m.owned, m.refused)
 	}
 	return m
 }

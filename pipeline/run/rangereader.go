@@ -2,7 +2,9 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -30,9 +32,12 @@ func (r *Runner) openRange(topic string, partition int32, start, end int64) (*ra
 func (rd *rangeReader) next(ctx context.Context) (*kgo.Record, error) {
 	for rd.at < rd.end {
 		if len(rd.buf) == 0 {
-			fs := rd.cl.PollFetches(ctx)
-			if err := fs.Err(); err != nil {
-				return nil, fmt.Errorf("reading %s: %w", rd.topic, err)
+			fs, err := pollWithin(ctx, rd.cl)
+			if err == nil {
+				err = fs.Err()
+			}
+			if err != nil {
+				return nil, fmt.Errorf("reading %s at %d of %d: %w", rd.topic, rd.at, rd.end, err)
 			}
 			rd.buf = fs.Records()
 			continue
@@ -67,4 +72,25 @@ func (rd *rangeReader) read(ctx context.Context, first, next int64) ([]*kgo.Reco
 		return nil, fmt.Errorf("%w: %s no longer has all of %d to %d", ErrNotReplayable, rd.topic, first, next)
 	}
 	return recs, nil
+}
+
+// errNothingComes is returned where records that should be there do not come: they
+// were removed by age meanwhile, or a transaction holds them back.
+var errNothingComes = errors.New("nothing comes")
+
+// patience is how long it is waited for the next records of a range that has them: as
+// long as a dead producer's transaction can hold them back, and some more.
+const patience = 45 * time.Second
+
+func pollWithin(ctx context.Context, cl *kgo.Client) (kgo.Fetches, error) {
+	pctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	fs := cl.PollFetches(pctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case pctx.Err() != nil:
+		return nil, errNothingComes
+	}
+	return fs, nil
 }

@@ -85,9 +85,7 @@ func TestReplayNeedsItsInputs(t *testing.T) {
 	h.counted(map[string]int{"acme": 20})
 	stop()
 	p := schemas.PartitionOf("acme", testN)
-	if err := h.c.DeleteRecords(schemas.TopicDialerCalls, p, 5); err != nil {
-		t.Fatal(err)
-	}
+	h.truncate(schemas.TopicDialerCalls, p, 5)
 	cfg := ReplayConfig{Brokers: h.addrs, Codec: h.codec, Task: counter{}, Partitions: testN}
 	if _, err := Replay(h.ctx(), cfg); !errors.Is(err, ErrNotReplayable) {
 		t.Errorf("got %v, want ErrNotReplayable", err)

@@ -17,11 +17,13 @@ const restoreBatch = 1 << 20
 
 // owned is a partition that this member owns and has restored.
 type owned struct {
-	partition int32
-	store     state.Store
-	pos       *positions
-	mark      state.Watermark // cluster and topic id of the changelog, and how far the store is
-	due       int64           // ms, of the earliest timer; negative = none
+	partition  int32
+	assignment uint64 // that brought it; see held
+	clock      *clock
+	store      state.Store
+	pos        *positions
+	mark       state.Watermark // cluster and topic id of the changelog, and how far the store is
+	due        int64           // ms, of the earliest timer; negative = none
 	// resultsEnd is where crm.results stood at the assignment: timers wait until it
 	// has been applied, else an attempt that was answered would expire.
 	resultsEnd int64
@@ -41,6 +43,7 @@ type RestoreStats struct {
 // that they include stands below that mark; the last stable offset is no measure:
 // a commit's markers reach partitions one by one.
 func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32) (*owned, RestoreStats, error) {
+	defer r.lockStore(p)()
 	var stats RestoreStats
 	fail := func(err error) (*owned, RestoreStats, error) {
 		return nil, stats, fmt.Errorf("restoring partition %d: %w", p, err)
@@ -77,7 +80,7 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32)
 		stats.Full = true
 	}
 	if wm.Next < end {
-		if err := r.fenceLastOwner(ctx, adm, p, end); err != nil {
+		if err := r.fenceLastOwners(ctx, adm, []int32{p}); err != nil {
 			return fail(err)
 		}
 		if stats.Records, err = r.copyChangelog(ctx, store, &wm, p, end); err != nil {
@@ -96,7 +99,12 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32)
 	if err != nil {
 		return fail(err)
 	}
-	return &owned{partition: p, store: store, pos: pos, mark: wm, due: -1, resultsEnd: resultsEnd, chunks: kept.chunks, lost: kept.lost(b)}, stats, nil
+	o := &owned{partition: p, clock: newClock(r.cfg.Now, steadyTime, pos.Now, r.cfg.Log), store: store, pos: pos, mark: wm, due: -1,
+		resultsEnd: resultsEnd, chunks: kept.chunks, lost: kept.lost(b)}
+	if err := o.lookAtTimers(); err != nil {
+		return fail(err)
+	}
+	return o, stats, nil
 }
 
 // copyChangelog applies the changelog from wm.Next up to end.
@@ -122,9 +130,9 @@ func (r *Runner) copyChangelog(ctx context.Context, store state.Store, wm *state
 		return err
 	}
 	for wm.Next < end {
-		fs := cl.PollFetches(ctx)
-		if err := fs.Err0(); err != nil {
-			return count, err
+		fs, err := pollWithin(ctx, cl)
+		if err != nil {
+			return count, fmt.Errorf("reading %s at %d of %d: %w", schemas.TopicChangelog, wm.Next, end, err)
 		}
 		var bad error
 		fs.EachError(func(_ string, _ int32, err error) { bad = err })

@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/state/mem"
@@ -74,18 +72,34 @@ func TestOldStoreIsWiped(t *testing.T) {
 	h.eventually("restore", func() bool { return r.Status().RestoredFull == testN })
 }
 
-// Without its changelog a partition is refused: going on would count from zero.
+// Without its changelog a partition is refused: going on would count from zero. The
+// others go on; where there are none, the run ends.
 func TestTruncatedChangelogIsRefused(t *testing.T) {
 	h := newHarness(t)
-	h.send("acme", -1, 5, "")
-	_, stop := h.start("a", mem.New())
-	h.counted(map[string]int{"acme": 5})
-	stop()
-	p := schemas.PartitionOf("acme", testN)
-	if err := h.c.DeleteRecords(schemas.TopicChangelog, p, h.c.PartitionInfo(schemas.TopicChangelog, p).HighWatermark); err != nil {
-		t.Fatal(err)
+	for p := range int32(testN) {
+		h.send("acme", p, 5, "") // forwarded, but for one, to that one
 	}
-	r, err := New(Config{Brokers: h.addrs, Instance: "a", Partitions: testN, Codec: h.codec, Task: h.task, Effects: believer{h.all, "a"}, DB: mem.New()})
+	_, stop := h.start("a", mem.New())
+	h.counted(map[string]int{"acme": 5 * testN})
+	stop()
+	empty := func(p int32) {
+		_, _, high := h.offsets(schemas.TopicChangelog, p)
+		h.truncate(schemas.TopicChangelog, p, high)
+	}
+	p := schemas.PartitionOf("acme", testN)
+	empty(p)
+	r, stop := h.start("a", mem.New())
+	h.eventually("one is refused, the others are owned", func() bool {
+		s := r.Status()
+		return len(s.Refused) == 1 && s.Refused[0].Partition == p && len(s.Partitions) == testN-1
+	})
+	stop()
+	for q := range int32(testN) {
+		if q != p {
+			empty(q)
+		}
+	}
+	r, err := New(Config{Brokers: h.addrs, Group: h.group, Instance: "a", Partitions: testN, Codec: h.codec, Task: h.task, Effects: believer{h.all, "a"}, DB: mem.New()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +187,7 @@ func TestDeadOwnerIsFenced(t *testing.T) {
 	h.send("acme", -1, 5, "")
 	h.start("a", mem.New())
 	h.counted(map[string]int{"acme": 5}) // within the helper's 30 s, half the transaction's timeout
-	if i := h.c.PartitionInfo(schemas.TopicSyncCalls, p); i.LastStableOffset == i.HighWatermark {
+	if _, stable, high := h.offsets(schemas.TopicSyncCalls, p); stable == high {
 		t.Error("the stranger's transaction was ended")
 	}
 }
@@ -183,19 +197,24 @@ func TestDeadOwnerIsFenced(t *testing.T) {
 func TestMarkerAtTheEndOfResults(t *testing.T) {
 	h := newHarness(t)
 	p := schemas.PartitionOf("acme", testN)
-	if err := h.cl.ProduceSync(h.ctx(), &kgo.Record{Topic: schemas.TopicCRMResults, Partition: p, Key: []byte("acme/0-1"), Value: []byte(`{}`)}).FirstErr(); err != nil {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(h.addrs...), kgo.TransactionalID("stranger"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
 		t.Fatal(err)
 	}
-	set := make(kadm.TopicsSet)
-	for q := range int32(testN) {
-		set.Add(schemas.TopicCRMResults, q)
-	}
-	if _, err := kadm.NewClient(h.cl).WriteTxnMarkers(h.ctx(), kadm.TxnMarkers{ProducerID: 4711, Topics: set}); err != nil {
+	defer cl.Close()
+	if err := cl.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
-	if i := h.c.PartitionInfo(schemas.TopicCRMResults, p); i.HighWatermark != 2 {
-		t.Fatalf("the marker is not there: %+v", i)
+	if err := cl.ProduceSync(h.ctx(), &kgo.Record{Topic: schemas.TopicCRMResults, Partition: p, Key: []byte("acme/0-1"), Value: []byte(`{}`)}).FirstErr(); err != nil {
+		t.Fatal(err)
 	}
+	if err := cl.EndTransaction(h.ctx(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("the marker", func() bool {
+		_, stable, high := h.offsets(schemas.TopicCRMResults, p)
+		return stable == 2 && high == 2
+	})
 	r, _ := h.start("a", mem.New())
 	h.eventually("resume", func() bool {
 		s := r.Status()
@@ -212,27 +231,14 @@ func TestMarkerAtTheEndOfResults(t *testing.T) {
 // member that was thrown out of the group would commit unfenced (P12).
 func TestEveryCommitIsFenced(t *testing.T) {
 	h := newHarness(t)
-	id := h.c.TopicInfo(anchor).TopicID
-	var mu sync.Mutex
-	fenced := make(map[int32]bool)
-	h.c.ControlKey(int16(kmsg.TxnOffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		h.c.KeepControl()
-		mu.Lock()
-		defer mu.Unlock()
-		for _, t := range r.(*kmsg.TxnOffsetCommitRequest).Topics {
-			for _, p := range t.Partitions {
-				if t.Topic == anchor || t.TopicID == id {
-					fenced[p.Partition] = true
-				}
-			}
-		}
-		return nil, nil, false
-	})
 	r, _ := h.start("a", mem.New())
 	h.eventually("a transaction of each partition", func() bool { return r.Status().Transactions >= testN })
-	mu.Lock()
-	defer mu.Unlock()
-	if len(fenced) != testN {
+	// Nothing was polled: what the group has is what the commits took along.
+	offsets, err := kadm.NewClient(h.cl).FetchOffsets(h.ctx(), h.group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fenced := offsets[anchor]; len(fenced) != testN {
 		t.Errorf("offsets of partitions %v were committed, want all %d", fenced, testN)
 	}
 }

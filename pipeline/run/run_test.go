@@ -3,6 +3,7 @@ package run
 import (
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,6 +45,7 @@ func TestExactlyOnceOverRestart(t *testing.T) {
 // A commit that is refused leaves nothing behind, and its inputs are counted by the
 // next.
 func TestRefusedCommitsCountOnce(t *testing.T) {
+	onlyFake(t, "it answers a commit in the broker's place; TestFencedAmidATransaction asks the broker itself to refuse one")
 	h := newHarness(t)
 	h.send("acme", -1, 50, "")
 	left := 2
@@ -61,6 +63,32 @@ func TestRefusedCommitsCountOnce(t *testing.T) {
 	h.counted(map[string]int{"acme": 50})
 	if left != 0 {
 		t.Errorf("%d commits were not refused: the test did not test", left)
+	}
+}
+
+// A commit that the broker refuses, as another has taken the transactional id over
+// amid the transaction, leaves nothing behind (P1, P12).
+func TestFencedAmidATransaction(t *testing.T) {
+	h := newHarness(t)
+	r, _ := h.start("a", mem.New())
+	h.send("acme", -1, 10, "")
+	h.counted(map[string]int{"acme": 10})
+	var left atomic.Int64
+	left.Store(2)
+	amid := func() {
+		if left.Add(-1) >= 0 {
+			if err := r.fence(h.ctx(), transactionalPrefix+"a"); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	h.codec.amid.Store(&amid)
+	for i := range 3 {
+		h.send("acme", -1, 10, "")
+		h.counted(map[string]int{"acme": 20 + 10*i})
+	}
+	if left.Load() > 0 {
+		t.Error("no commit was refused: the test did not test")
 	}
 }
 
@@ -132,6 +160,7 @@ func TestReasons(t *testing.T) {
 
 // Whatever request fails in a transaction, each input counts once.
 func TestFaultsCountOnce(t *testing.T) {
+	onlyFake(t, "it answers requests in the broker's place")
 	for _, f := range []struct {
 		key kmsg.Key
 		err *kerr.Error
@@ -206,9 +235,7 @@ func TestTwoMembers(t *testing.T) {
 	_, stop := h.start("one", mem.New())
 	h.counted(want)
 	h.start("two", mem.New())
-	if _, err := h.c.WaitGroupStable(h.ctx(), "crmstream", 2); err != nil {
-		t.Fatal(err)
-	}
+	h.members(2)
 	more()
 	h.counted(want)
 	stop()

@@ -40,6 +40,9 @@ type Config struct {
 	// RefuseForeignState makes state of another cluster an error instead of something
 	// to be restored anew.
 	RefuseForeignState bool
+	// StopWithin is how long Run goes on, at most, once its context has ended: a broker
+	// that is away must not keep the process; 0 = 15 s.
+	StopWithin time.Duration
 	// MaxRecords bounds one transaction; 0 = 10,000.
 	MaxRecords int
 	// Now is the clock; nil = time.Now.
@@ -53,9 +56,11 @@ type Runner struct {
 	cfg     Config
 	metrics *metrics
 
-	mu    sync.Mutex
-	owned map[int32]*owned // what the loop may touch
-	stats Status
+	mu      sync.Mutex
+	owned   map[int32]*owned // what the loop may touch
+	refused map[int32]error  // what is held and left out
+	stats   Status
+	stores  map[int32]*sync.Mutex // of which each is written by one at a time
 }
 
 // ErrRefused is wrapped by the error of Run where going on would do harm: a person
@@ -78,6 +83,9 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Session == 0 {
 		cfg.Session = 6 * time.Second
 	}
+	if cfg.StopWithin == 0 {
+		cfg.StopWithin = 15 * time.Second
+	}
 	if cfg.MaxRecords == 0 {
 		cfg.MaxRecords = 10_000
 	}
@@ -87,7 +95,7 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{cfg: cfg, metrics: newMetrics(cfg.Metrics), owned: make(map[int32]*owned)}, nil
+	return &Runner{cfg: cfg, metrics: newMetrics(cfg.Metrics), owned: make(map[int32]*owned), refused: make(map[int32]error), stores: make(map[int32]*sync.Mutex)}, nil
 }
 
 func (r *Runner) clientOpts() []kgo.Opt {
@@ -138,14 +146,22 @@ func (r *Runner) Run(ctx context.Context) error {
 // Status is what a Runner can say of itself.
 type Status struct {
 	Partitions    []PartitionStatus `json:"partitions"`
+	Refused       []Refusal         `json:"refused,omitempty"` // partitions that are held and left out
 	Transactions  int64             `json:"transactions"`
 	Records       int64             `json:"records"`
 	DeadLetters   int64             `json:"dead_letters"`
 	Forwarded     int64             `json:"forwarded"`
+	Repeats       int64             `json:"repeats"`       // records that were forwarded twice, and dropped
 	RestoredFull  int64             `json:"restored_full"` // partitions read from the changelog's beginning
 	RestoredTail  int64             `json:"restored_tail"` // partitions whose store was there, behind or not
 	RestoredCount int64             `json:"restored_records"`
 	StateAhead    int64             `json:"state_ahead"` // partitions whose state was ahead of the group's offsets
+}
+
+// Refusal is a partition with which going on would do harm.
+type Refusal struct {
+	Partition int32  `json:"partition"`
+	Why       string `json:"why"`
 }
 
 // PartitionStatus is one owned partition.
@@ -165,6 +181,25 @@ func (r *Runner) Status() Status {
 	for p, o := range r.owned {
 		s.Partitions = append(s.Partitions, PartitionStatus{p, o.pos.Sequence, o.pos.clone().Next, o.resumed})
 	}
+	s.Refused = nil
+	for p, why := range r.refused {
+		s.Refused = append(s.Refused, Refusal{p, why.Error()})
+	}
+	sort.Slice(s.Refused, func(i, j int) bool { return s.Refused[i].Partition < s.Refused[j].Partition })
 	sort.Slice(s.Partitions, func(i, j int) bool { return s.Partitions[i].Partition < s.Partitions[j].Partition })
 	return s
+}
+
+// lockStore takes the store of a partition for writing, and returns what gives it
+// back.
+func (r *Runner) lockStore(p int32) (unlock func()) {
+	r.mu.Lock()
+	m := r.stores[p]
+	if m == nil {
+		m = new(sync.Mutex)
+		r.stores[p] = m
+	}
+	r.mu.Unlock()
+	m.Lock()
+	return m.Unlock
 }

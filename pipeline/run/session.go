@@ -12,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -22,29 +21,53 @@ const anchor = schemas.TopicControlTenants
 // idle is the longest that a poll waits: timers are looked at no later.
 const idle = 500 * time.Millisecond
 
+// rebalanceTimeout is how long the group waits for a member that is at work.
+const rebalanceTimeout = 30 * time.Second
+
 // session is the life of one client.
 type session struct {
-	r    *Runner
-	txn  *kgo.GroupTransactSession
-	cl   *kgo.Client
-	adm  *kadm.Client
-	boot boot
+	r     *Runner
+	txn   *kgo.GroupTransactSession
+	cl    *kgo.Client
+	adm   *kadm.Client
+	boot  boot
+	held  *held
+	lease *lease
 
-	mu       sync.Mutex
-	restored map[int32]*owned   // waiting for the loop
-	revoked  bool               // something was taken from us: End before anything else
-	failed   error              // what a restore ended with: ends the session
-	wake     context.CancelFunc // of the poll under way
+	mu      sync.Mutex
+	revoked bool               // something was taken from us: End before anything else
+	failed  error              // what a restore ended with: ends the session
+	wake    context.CancelFunc // of the poll under way
 
-	paused map[string]map[int32]time.Time // waiting for the registry
+	paused   map[string]map[int32]time.Time // waiting for the registry
+	silenced map[int32]bool                 // refused, with a Runner.mu's lock
 }
 
 func (r *Runner) session(ctx context.Context) error {
-	s := &session{r: r, restored: make(map[int32]*owned), paused: make(map[string]map[int32]time.Time)}
+	s := &session{r: r, paused: make(map[string]map[int32]time.Time), silenced: make(map[int32]bool)}
+	s.held = newHeld(s.prune)
+	s.lease = newLease(steadyTime, r.cfg.Session, rebalanceTimeout)
 	if err := s.open(ctx); err != nil {
 		return err
 	}
 	defer s.close()
+	gctx, cancel := context.WithCancel(ctx)
+	guarded := make(chan struct{})
+	go func() {
+		defer close(guarded)
+		s.guardLease(gctx)
+	}()
+	defer func() {
+		cancel()
+		<-guarded
+	}()
+	late := make(chan *time.Timer, 1)
+	stop := context.AfterFunc(ctx, func() { late <- time.AfterFunc(r.cfg.StopWithin, s.cl.CloseAllowingRebalance) })
+	defer func() {
+		if !stop() {
+			(<-late).Stop()
+		}
+	}()
 	for ctx.Err() == nil {
 		// P12: the session passes on no further revoke until End has been called, even
 		// where no transaction was begun.
@@ -52,9 +75,6 @@ func (r *Runner) session(ctx context.Context) error {
 			if _, err := s.txn.End(context.WithoutCancel(ctx), kgo.TryAbort); err != nil {
 				return fmt.Errorf("ending a transaction after a rebalance: %w", err)
 			}
-		}
-		if err := s.adopt(); err != nil {
-			return err
 		}
 		fetches := s.poll(ctx)
 		err := s.work(ctx, fetches)
@@ -106,13 +126,14 @@ func (s *session) open(ctx context.Context) (err error) {
 	}
 	opts := append(r.clientOpts(),
 		kgo.TransactionalID(id), kgo.TransactionTimeout(10*time.Second),
-		kgo.ConsumerGroup(r.cfg.Group), kgo.ConsumeTopics(topics...), kgo.Balancers(newAnchorBalancer(anchor, topics)),
+		kgo.ConsumerGroup(r.cfg.Group), kgo.ConsumeTopics(topics...), kgo.Balancers(newAnchorBalancer(anchor, topics, s.held)),
 		kgo.BlockRebalanceOnPoll(), kgo.SessionTimeout(r.cfg.Session), kgo.HeartbeatInterval(min(500*time.Millisecond, r.cfg.Session/3)),
-		kgo.RebalanceTimeout(30*time.Second), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(2<<20),
+		kgo.RebalanceTimeout(rebalanceTimeout), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(2<<20),
 		kgo.FetchMaxWait(500*time.Millisecond), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.drop(m) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.drop(m) }),
-		kgo.AdjustFetchOffsetsFn(s.restoreAssigned),
+		kgo.OnPartitionsAssigned(s.given),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.taken(m[anchor]) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.taken(m[anchor]) }),
+		kgo.AdjustFetchOffsetsFn(s.restoreAssigned), kgo.WithHooks(s.lease),
 	)
 	if r.cfg.Static {
 		opts = append(opts, kgo.InstanceID(r.cfg.Instance))
@@ -127,203 +148,48 @@ func (s *session) open(ctx context.Context) (err error) {
 func (s *session) close() {
 	s.cl.CloseAllowingRebalance()
 	s.adm.Close()
-	s.r.mu.Lock()
-	defer s.r.mu.Unlock()
-	for p := range s.r.owned {
-		delete(s.r.owned, p)
-		s.r.cfg.Effects.Disown(p)
-	}
-	s.r.metrics.owned.Set(0)
-}
-
-// drop forgets partitions that were revoked or lost.
-func (s *session) drop(m map[string][]int32) {
-	s.mu.Lock()
-	for _, p := range m[anchor] {
-		delete(s.restored, p)
-		s.revoked = true
-	}
-	s.mu.Unlock()
-	s.r.mu.Lock()
-	defer s.r.mu.Unlock()
-	for _, p := range m[anchor] {
-		if _, ok := s.r.owned[p]; ok {
-			delete(s.r.owned, p)
-			s.r.cfg.Effects.Disown(p)
-		}
-	}
-	s.r.metrics.owned.Set(float64(len(s.r.owned)))
-}
-
-func (s *session) takeRevoked() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	was := s.revoked
-	s.revoked = false
-	return was
-}
-
-// restoreAssigned runs after the group's offsets of newly assigned partitions were
-// fetched and before anything of them is: it restores them and moves the offsets
-// to where their state stands.
-func (s *session) restoreAssigned(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(2, runtime.GOMAXPROCS(0)))
-	var mu sync.Mutex
-	for p := range offsets[anchor] {
-		g.Go(func() error {
-			o, stats, err := s.r.restore(gctx, s.adm, s.boot, p)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			ahead, err := position(o, offsets)
-			if err != nil {
-				return err
-			}
-			s.mu.Lock()
-			s.restored[p] = o
-			s.mu.Unlock()
-			s.r.count(func(st *Status) {
-				st.RestoredCount += stats.Records
-				if stats.Full {
-					st.RestoredFull++
-				} else {
-					st.RestoredTail++
-				}
-				if ahead {
-					st.StateAhead++
-				}
-			})
-			s.r.metrics.restored.Add(float64(stats.Records))
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		if ctx.Err() == nil {
-			s.fail(err) // the client would try again for ever, and say nothing
-		}
-		return nil, err
-	}
-	s.mu.Lock()
-	if s.wake != nil {
-		s.wake()
-	}
-	s.mu.Unlock()
-	return offsets, nil
-}
-
-// position moves the offsets of a restored partition to its state's positions. State
-// that is behind the group's offsets, though the changelog was read to its end, has
-// lost something: the partition is refused.
-func position(o *owned, offsets map[string]map[int32]kgo.Offset) (ahead bool, err error) {
-	for topic, ps := range offsets {
-		at, ok := ps[o.partition]
-		if !ok {
-			continue
-		}
-		next, known := o.pos.Next[topic]
-		group := at.EpochOffset().Offset
-		switch {
-		case !known && group > 0 && o.pos.Sequence == 0:
-			return false, fmt.Errorf("%w: partition %d has no state, but the group has read %s up to %d: the changelog was truncated; restore it, or reset the group to start anew", ErrRefused, o.partition, topic, group)
-		case known && group > next:
-			return false, fmt.Errorf("%w: state of partition %d stands at %s@%d, the group at %d: the changelog lacks committed transactions", ErrRefused, o.partition, topic, next, group)
-		case known:
-			ahead = ahead || group < next
-			ps[o.partition] = kgo.NewOffset().At(next)
-		}
-	}
-	return ahead, nil
-}
-
-func (s *session) fail(err error) {
-	s.mu.Lock()
-	s.failed = err
-	if s.wake != nil {
-		s.wake()
-	}
-	s.mu.Unlock()
-}
-
-// adopt takes restored partitions over into the loop.
-func (s *session) adopt() error {
-	s.mu.Lock()
-	fresh, failed := s.restored, s.failed
-	s.restored = make(map[int32]*owned)
-	s.mu.Unlock()
-	if failed != nil {
-		return failed
-	}
-	for p, o := range fresh {
-		if err := o.lookAtTimers(); err != nil {
-			return err
-		}
-		s.r.mu.Lock()
-		s.r.owned[p] = o
-		s.r.metrics.owned.Set(float64(len(s.r.owned)))
-		s.r.mu.Unlock()
-		s.r.cfg.Effects.Own(p)
-	}
-	return nil
-}
-
-func (o *owned) lookAtTimers() error {
-	tm, ok, err := pipeline.NextTimer(o.store, o.partition)
-	if err != nil {
-		return fmt.Errorf("partition %d: %w", o.partition, err)
-	}
-	o.due = -1
-	if ok {
-		o.due = tm.Due
-	}
-	return nil
+	s.held.forget(s.held.all())
 }
 
 // caughtUp reports whether crm.results has been applied up to where it stood at the
 // assignment.
 func (o *owned) caughtUp() bool { return o.pos.Next[schemas.TopicCRMResults] >= o.resultsEnd }
 
-// needs says whether there is something to do without any input.
-func (o *owned) needs(now int64) bool {
-	return o.caughtUp() && (!o.resumed || o.due >= 0 && o.due <= now)
+// wait says how long, in ms, there is nothing to do without any input; negative = as
+// far as is known, for ever.
+func (o *owned) wait() int64 {
+	switch {
+	case !o.caughtUp():
+		return -1
+	case !o.resumed:
+		return 0
+	case o.due < 0:
+		return -1
+	}
+	return max(0, o.due-o.clock.now())
 }
 
 // poll waits for records, until the next timer at the latest.
 func (s *session) poll(ctx context.Context) kgo.Fetches {
-	now := s.r.cfg.Now().UnixMilli()
-	wait := idle
-	for _, o := range s.snapshot() {
-		if o.needs(now) {
-			wait = 0
-		} else if o.caughtUp() && o.due >= 0 {
-			wait = min(wait, time.Duration(o.due-now)*time.Millisecond)
+	wait := idle.Milliseconds()
+	for _, o := range s.r.snapshot() {
+		if w := o.wait(); w >= 0 {
+			wait = min(wait, w)
 		}
 	}
-	if wait <= 0 {
+	if wait == 0 {
 		return s.cl.PollRecords(nil, s.r.cfg.MaxRecords) //nolint:staticcheck // nil: take what is there
 	}
-	pctx, cancel := context.WithTimeout(ctx, wait)
+	pctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Millisecond)
 	defer cancel()
 	s.mu.Lock()
 	s.wake = cancel
-	ready := len(s.restored) > 0 || s.failed != nil
+	now := s.revoked || s.failed != nil
 	s.mu.Unlock()
-	if ready {
+	if now {
 		cancel()
 	}
 	return s.cl.PollRecords(pctx, s.r.cfg.MaxRecords)
-}
-
-func (s *session) snapshot() map[int32]*owned {
-	s.r.mu.Lock()
-	defer s.r.mu.Unlock()
-	m := make(map[int32]*owned, len(s.r.owned))
-	for p, o := range s.r.owned {
-		m[p] = o
-	}
-	return m
 }
 
 // work turns what was polled and what is due into one transaction.
@@ -331,17 +197,18 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 	if err := fetchError(fetches); err != nil {
 		return err
 	}
-	if err := s.adopt(); err != nil { // records of a partition may come before the loop's next turn
+	if err := s.failure(); err != nil {
 		return err
 	}
-	mine := s.snapshot()
+	mine := s.r.snapshot()
 	polled := make(map[int32][]*kgo.Record)
 	for it := fetches.RecordIter(); !it.Done(); {
 		rec := it.Next()
-		if mine[rec.Partition] == nil {
-			return fmt.Errorf("a record of %s-%d came, which this member does not own", rec.Topic, rec.Partition)
-		}
-		polled[rec.Partition] = append(polled[rec.Partition], rec)
+		if mine[rec.Partition] != nil {
+			polled[rec.Partition] = append(polled[rec.Partition], rec)
+		} else if _, ours := s.held.assignment(rec.Partition); ours && s.r.refusal(rec.Partition) == nil {
+			return fmt.Errorf("a record of %s-%d came before the partition was restored", rec.Topic, rec.Partition)
+		} // else it was taken from us meanwhile, or is refused
 	}
 	judged, err := s.judge(ctx, polled)
 	if err != nil {
@@ -372,22 +239,27 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		}
 	}
 	s.pause(unavailable)
-	now := s.r.cfg.Now().UnixMilli()
 	for p, o := range mine {
-		if !o.needs(now) && batches[p] == nil {
+		if batches[p] == nil && o.wait() != 0 {
 			continue
 		}
 		b := get(p)
-		b.now = now
-		if o.caughtUp() && !o.resumed {
-			b.resume = true
-		}
+		b.now = o.clock.now()
+		b.resume = o.caughtUp() && !o.resumed
 		b.ticks = o.caughtUp() && o.resumed
 	}
-	if len(batches) == 0 {
-		return nil
+	if len(batches) > 0 {
+		committed, err := s.transact(ctx, mine, batches)
+		if err != nil || !committed {
+			return err // taken back: the client reads again from what is committed
+		}
 	}
-	return s.transact(ctx, mine, batches)
+	// Not before the end of the transaction: the client takes it for committed, and an
+	// abort would go back to here.
+	if len(unavailable) > 0 {
+		s.cl.SetOffsets(unavailable)
+	}
+	return nil
 }
 
 // judgement is what came of a partition's polled records.
@@ -441,8 +313,7 @@ func fetchError(fs kgo.Fetches) error {
 }
 
 // pause stops reading of topic-partitions whose records can't be judged while the
-// registry is away, goes back to the first such record, and resumes them after a
-// while.
+// registry is away, and resumes them after a while.
 func (s *session) pause(at map[string]map[int32]kgo.EpochOffset) {
 	now := s.r.cfg.Now()
 	for t, ps := range s.paused {
@@ -453,9 +324,6 @@ func (s *session) pause(at map[string]map[int32]kgo.EpochOffset) {
 			}
 		}
 	}
-	if len(at) == 0 {
-		return
-	}
 	for t, ps := range at {
 		for p := range ps {
 			s.cl.PauseFetchPartitions(map[string][]int32{t: {p}})
@@ -465,7 +333,6 @@ func (s *session) pause(at map[string]map[int32]kgo.EpochOffset) {
 			s.paused[t][p] = now.Add(idle)
 		}
 	}
-	s.cl.SetOffsets(at)
 }
 
 func (r *Runner) count(fn func(*Status)) {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
@@ -18,11 +19,12 @@ import (
 	"github.com/crmstream/crmstream/state"
 )
 
-// transact carries out one transaction of all touched partitions.
-func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches map[int32]*batch) error {
+// transact carries out one transaction of all touched partitions. committed is false
+// where it was taken back.
+func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches map[int32]*batch) (committed bool, err error) {
 	began := time.Now()
 	if err := s.txn.Begin(); err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
+		return false, fmt.Errorf("beginning a transaction: %w", err)
 	}
 	// What has begun is finished also when the process is told to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
@@ -34,32 +36,51 @@ func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches m
 	for p, b := range batches {
 		g.Go(func() error {
 			sortInputs(b.inputs)
-			if err := b.run(mine[p].store, mine[p].pos); err != nil {
-				return err
+			if b.failed = b.run(mine[p].store, mine[p].pos); b.failed != nil {
+				return b.failed
 			}
 			return out.produce(ctx, mine[p], b)
 		})
 	}
-	if err := g.Wait(); err != nil {
-		_, aerr := s.txn.End(ctx, kgo.TryAbort)
-		return errors.Join(err, aerr)
+	err = g.Wait()
+	if err == nil {
+		err = out.wait(ctx)
 	}
-	if err := out.wait(); err != nil {
-		s.r.metrics.aborts.Inc()
-		_, aerr := s.txn.End(ctx, kgo.TryAbort)
-		return errors.Join(fmt.Errorf("producing: %w", err), aerr)
-	}
-	committed, err := s.txn.End(kgo.PreTxnCommitFnContext(ctx, s.fence(mine, batches)), kgo.TryCommit)
 	if err != nil {
-		return fmt.Errorf("committing: %w", err) // unknown or fenced: only a new client knows
+		s.r.metrics.aborts.Inc()
+		if _, aerr := s.txn.End(ctx, kgo.TryAbort); aerr != nil {
+			return false, errors.Join(err, aerr)
+		}
+		return false, s.leaveOut(batches, err)
+	}
+	committed, err = s.txn.End(kgo.PreTxnCommitFnContext(ctx, s.fence(mine, batches)), kgo.TryCommit)
+	if err != nil {
+		return false, fmt.Errorf("committing: %w", err) // unknown or fenced: only a new client knows
 	}
 	if !committed {
 		s.r.metrics.aborts.Inc()
-		return nil // rewound; the overlays are dropped
+		return false, nil // rewound; the overlays are dropped
 	}
 	s.r.metrics.transactions.Inc()
 	s.r.metrics.commit.Observe(time.Since(began).Seconds())
-	return s.settle(mine, batches)
+	return true, s.settle(mine, batches)
+}
+
+// leaveOut refuses the partitions that could not be worked on; without one, err is
+// the session's own.
+func (s *session) leaveOut(batches map[int32]*batch, err error) error {
+	refused := false
+	for p, b := range batches {
+		if b.failed != nil {
+			refused = true
+			s.refuse(p, fmt.Errorf("%w: partition %d: %w", ErrRefused, p, b.failed))
+			s.silence(p)
+		}
+	}
+	if refused {
+		return nil
+	}
+	return fmt.Errorf("producing: %w", err)
 }
 
 // sending is what a transaction has on its way.
@@ -81,9 +102,19 @@ func (out *sending) send(ctx context.Context, rec *kgo.Record, stored *atomic.In
 	})
 }
 
-// wait returns when all has arrived, or with what went wrong first.
-func (out *sending) wait() error {
-	out.pending.Wait()
+// wait returns when all has arrived, or with what went wrong first. The client does
+// not give records up that may have arrived, so ctx bounds it here.
+func (out *sending) wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { // ends with the client at the latest
+		out.pending.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return fmt.Errorf("Kafka does not take the records: %w", ctx.Err())
+	}
 	if err := out.failed.Load(); err != nil {
 		return *err
 	}
@@ -112,37 +143,70 @@ func (out *sending) produce(ctx context.Context, o *owned, b *batch) error {
 	return nil
 }
 
-// fence puts an offset of the anchor topic into the commit for every touched
-// partition (P12): the group's coordinator refuses it from a member that was
-// thrown out; a commit without offsets would pass.
+// fence makes the commit's offsets those of the state, and puts one of the anchor
+// topic in for every touched partition (P12): the group's coordinator refuses them
+// from a member that was thrown out; a commit without offsets would pass.
+//
+// It is called when no join or sync can be under way, so that what is held is what
+// the commit's generation stands for.
 func (s *session) fence(mine map[int32]*owned, batches map[int32]*batch) func(*kmsg.TxnOffsetCommitRequest) error {
 	return func(req *kmsg.TxnOffsetCommitRequest) error {
-		var topic *kmsg.TxnOffsetCommitRequestTopic
-		for i := range req.Topics {
-			if req.Topics[i].Topic == anchor {
-				topic = &req.Topics[i]
+		for p := range batches {
+			if !s.r.still(mine[p]) {
+				return fmt.Errorf("partition %d was taken away: %w", p, kerr.RebalanceInProgress)
 			}
 		}
-		if topic == nil {
+		topics := req.Topics[:0]
+		anchored := false
+		for _, t := range req.Topics {
+			kept := t.Partitions[:0]
+			have := make(map[int32]bool)
+			for _, tp := range t.Partitions {
+				o := mine[tp.Partition]
+				if o == nil {
+					continue // polled before it was taken from us
+				}
+				pos := o.pos
+				if b := batches[tp.Partition]; b != nil {
+					pos = b.pos
+				}
+				next, known := pos.Next[t.Topic]
+				if !known {
+					continue // nothing of it was applied yet
+				}
+				tp.Offset = next
+				kept = append(kept, tp)
+				have[tp.Partition] = true
+			}
+			t.Partitions = kept
+			if t.Topic == anchor {
+				anchored = true
+				t.Partitions = withAnchor(t.Partitions, have, batches)
+			}
+			if len(t.Partitions) > 0 {
+				topics = append(topics, t)
+			}
+		}
+		if !anchored {
 			t := kmsg.NewTxnOffsetCommitRequestTopic()
-			t.Topic = anchor
-			req.Topics = append(req.Topics, t)
-			topic = &req.Topics[len(req.Topics)-1]
+			t.Topic, t.Partitions = anchor, withAnchor(nil, nil, batches)
+			topics = append(topics, t)
 		}
-		have := make(map[int32]bool)
-		for _, p := range topic.Partitions {
-			have[p.Partition] = true
-		}
-		for p, b := range batches {
-			if have[p] {
-				continue
-			}
-			tp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-			tp.Partition, tp.Offset, tp.LeaderEpoch = p, b.pos.Next[anchor], -1
-			topic.Partitions = append(topic.Partitions, tp)
-		}
+		req.Topics = topics
 		return nil
 	}
+}
+
+// withAnchor adds the anchor's position of each touched partition that is missing.
+func withAnchor(ps []kmsg.TxnOffsetCommitRequestTopicPartition, have map[int32]bool, batches map[int32]*batch) []kmsg.TxnOffsetCommitRequestTopicPartition {
+	for p, b := range batches {
+		if !have[p] {
+			tp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+			tp.Partition, tp.Offset, tp.LeaderEpoch = p, b.pos.Next[anchor], -1
+			ps = append(ps, tp)
+		}
+	}
+	return ps
 }
 
 // settle takes a committed transaction over: store first, then effects (P1, P2).
@@ -153,6 +217,10 @@ func (s *session) settle(mine map[int32]*owned, batches map[int32]*batch) error 
 	for p, b := range batches {
 		g.Go(func() error {
 			o := mine[p]
+			defer s.r.lockStore(p)()
+			if !s.r.still(o) {
+				return nil // the store is restored by its next owner, which may be us
+			}
 			o.mark.Next = max(o.mark.Next, b.stored.Load())
 			o.mark.AppliedAt, o.mark.Restoring = now, false
 			if err := o.store.Apply(b.writes, o.mark); err != nil {
@@ -176,16 +244,16 @@ func (s *session) settle(mine map[int32]*owned, batches map[int32]*batch) error 
 		s.r.stats.Records += int64(len(b.inputs))
 		s.r.stats.DeadLetters += int64(len(b.journal.Isolated))
 		s.r.stats.Forwarded += int64(b.forwarded)
-		_, still := s.r.owned[p]
+		s.r.stats.Repeats += int64(b.repeats)
+		if effects := b.tx.Effects(); len(effects) > 0 && s.r.owned[p] == o {
+			s.r.cfg.Effects.Do(p, effects) // P1: after the commit
+		}
 		s.r.mu.Unlock()
 		s.r.metrics.records.Add(float64(len(b.inputs)))
 		s.r.metrics.forwarded.Add(float64(b.forwarded))
 		s.r.metrics.timers.Add(float64(b.journal.Timers))
 		for _, i := range b.journal.Isolated {
 			s.r.metrics.deadLetters.WithLabelValues(i.Reason).Inc()
-		}
-		if effects := b.tx.Effects(); len(effects) > 0 && still {
-			s.r.cfg.Effects.Do(p, effects) // P1: after the commit
 		}
 	}
 	return nil

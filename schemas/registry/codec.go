@@ -34,6 +34,13 @@ const headerSize = 5
 // again.
 const unknownFor = 10 * time.Second
 
+// askFor is how long an answer is waited for, in the loop of all partitions; awayFor
+// how long nobody asks after none came.
+const (
+	askFor  = 2 * time.Second
+	awayFor = time.Second
+)
+
 // maxUnknown bounds how many unknown ids of a topic are remembered: a stranger can
 // send one with every record.
 const maxUnknown = 4096
@@ -48,6 +55,9 @@ type Codec struct {
 	client  *sr.Client
 	err     error
 	readers map[string]*reader // by topic; fixed after NewCodec
+	// away is when the registry may be asked again after it did not answer, in ns: all
+	// who wait for it would else wait one after the other.
+	away atomic.Int64
 }
 
 type reader struct {
@@ -208,11 +218,19 @@ func (c *Codec) ask(ctx context.Context, r *reader, id int) (writer, error) {
 	if c.err != nil {
 		return writer{}, fmt.Errorf("schema registry: %w: %w", ErrUnavailable, c.err)
 	}
-	s, err := c.client.SchemaByID(ctx, id)
+	if time.Now().UnixNano() < c.away.Load() {
+		return writer{}, fmt.Errorf("decoding %s: %w", r.record, ErrUnavailable)
+	}
+	actx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	s, err := c.client.SchemaByID(actx, id)
 	if err != nil {
 		var re *sr.ResponseError
 		if errors.As(err, &re) && re.ErrorCode == noSuchSchema {
 			return bad("the registry does not have it"), nil
+		}
+		if ctx.Err() == nil {
+			c.away.Store(time.Now().Add(awayFor).UnixNano())
 		}
 		return writer{}, fmt.Errorf("decoding %s: %w: %w", r.record, ErrUnavailable, err)
 	}

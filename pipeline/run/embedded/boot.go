@@ -93,6 +93,25 @@ func (b *Broker) publish(ctx context.Context, cl *kgo.Client) error {
 	return nil
 }
 
+// endTransactions ends, at a clean boot, what the broker would go on with, and the
+// producers of other boots: a pipeline that outlived the broker must notice, since
+// what it keeps against torn commits bears the number of its boot.
+func (b *Broker) endTransactions(ctx context.Context, cl *kgo.Client) error {
+	txns, err := kadm.NewClient(cl).ListTransactions(ctx, nil, nil)
+	if err != nil {
+		return fmt.Errorf("listing transactions: %w", err)
+	}
+	for _, t := range txns.Sorted() {
+		if t.State != "Ongoing" && !ofAnotherBoot(t.TxnID, b.boot.Boot) {
+			continue
+		}
+		if err := endProducer(ctx, cl, t.TxnID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // closeTransactions ends, by abort markers, what producers of an earlier boot left
 // open: the broker itself forgets that it was open and would show its records with
 // the next commit of the same producer.

@@ -123,7 +123,7 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 		return nil, errors.Join(err, registryListener.Close())
 	}
 	defer cl.Close()
-	end := endTransactions
+	end := b.endTransactions
 	if !b.boot.Clean {
 		end = closeTransactions
 	}

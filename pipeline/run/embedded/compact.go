@@ -1,16 +1,12 @@
 package embedded
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // The broker's own log cleaner runs amid the traffic, and is not made for state:
@@ -126,19 +122,4 @@ func treeSize(dir string) (size int64, err error) {
 		return 0, fmt.Errorf("measuring %s: %w", dir, err)
 	}
 	return size, nil
-}
-
-// endTransactions ends what producers of a clean boot left open: the broker would go
-// on with it.
-func endTransactions(ctx context.Context, cl *kgo.Client) error {
-	txns, err := kadm.NewClient(cl).ListTransactions(ctx, nil, []string{"Ongoing"})
-	if err != nil {
-		return fmt.Errorf("listing transactions: %w", err)
-	}
-	for _, t := range txns.Sorted() {
-		if err := endProducer(ctx, cl, t.TxnID); err != nil {
-			return err
-		}
-	}
-	return nil
 }

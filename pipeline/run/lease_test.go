@@ -1,0 +1,38 @@
+package run
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// The lease lasts a session beyond the coordinator's last answer, and while a join is
+// held, the rebalance's time beyond that.
+func TestLease(t *testing.T) {
+	var now time.Duration
+	l := newLease(func() time.Duration { return now }, 6*time.Second, 30*time.Second)
+	heartbeat, join := int16(kmsg.Heartbeat), int16(kmsg.JoinGroup)
+	for _, step := range []struct {
+		at   time.Duration
+		do   func()
+		left time.Duration
+	}{
+		{0, func() {}, 6 * time.Second},
+		{5 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, heartbeat, kgo.BrokerE2E{}) }, 6 * time.Second},
+		{9 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, int16(kmsg.Produce), kgo.BrokerE2E{}) }, 2 * time.Second},
+		{10 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, heartbeat, kgo.BrokerE2E{ReadErr: errors.New("cut")}) }, time.Second},
+		{10 * time.Second, func() { l.OnBrokerWrite(kgo.BrokerMetadata{}, join, 1, 0, 0, errors.New("cut")) }, time.Second},
+		{10 * time.Second, func() { l.OnBrokerWrite(kgo.BrokerMetadata{}, join, 1, 0, 0, nil) }, 36 * time.Second},
+		{30 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, join, kgo.BrokerE2E{}) }, 6 * time.Second},
+		{37 * time.Second, func() {}, -time.Second},
+	} {
+		now = step.at
+		step.do()
+		if got := l.left(); got != step.left {
+			t.Errorf("at %v: %v left, want %v", step.at, got, step.left)
+		}
+	}
+}
