@@ -7,6 +7,7 @@ import "github.com/crmstream/crmstream/schemas"
 // with a waiting one, field by field (P6).
 type Write struct {
 	Provider string
+	Account  string // id of the CRM account that it is meant for; it goes to no other
 	Object   string
 	Key      string // our name of the record: "call:call-7", "person:p1:Lead:00Q1"; unique per provider
 	// ID is the CRM's id; "" where the record is to be made, by Identity.
@@ -22,6 +23,7 @@ type Write struct {
 // Read asks for the present state of a record. Several of one record coalesce.
 type Read struct {
 	Provider string
+	Account  string // id of the CRM account
 	Object   string
 	ID       string
 }
@@ -63,6 +65,8 @@ type Settlement struct {
 	URL     string
 	Reason  string // of a dead letter; "" else
 	Message string
+	// Account is the CRM account that it was decided for.
+	Account string
 	// Revision of the Write that it settles.
 	Revision int64
 	// Object and Fields are what was written; of a read that found nothing, Object and

@@ -18,6 +18,10 @@ type Record struct {
 	// that it was first sent to; Via is then "crmstream.entry".
 	Decoded any
 	Via     string
+	// Original is, for a *schemas.ControlAction that carries a dead letter with the bytes
+	// of an input, that input: its place from the dead letter, its value decoded. Nil
+	// where there is none, or where it can't be decoded.
+	Original *Record
 }
 
 // Output is one record that a task produces. The shell encodes it and produces it

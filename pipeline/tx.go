@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 
 	"github.com/crmstream/crmstream/schemas"
@@ -25,6 +26,11 @@ type Tx struct {
 	// transaction's of this partition.
 	Now   int64
 	Store *state.Overlay
+	// Check, where it is set, says whether what was done since a mark can be committed:
+	// the shell encodes the outputs, keeps nothing of them, and looks at the sizes of
+	// state values. It returns a *Reject where something is too large or cannot be
+	// encoded. Unset, as in tests of rules, Fits goes by an estimate.
+	Check func(Mark) error
 
 	outputs []Output
 	effects []Effect
@@ -147,6 +153,57 @@ func (t *Tx) Rollback(m Mark) {
 	t.outputs = t.outputs[:m.outputs]
 	clear(t.effects[m.effects:])
 	t.effects = t.effects[:m.effects]
+}
+
+// OutputsSince returns what was emitted since the mark. The slice is valid until the
+// next Emit.
+func (t *Tx) OutputsSince(m Mark) []Output { return t.outputs[m.outputs:] }
+
+// Fits reports, as a *Reject, that what was done since the mark is too large to be
+// committed. A task that gives up a part of a record alone asks it there: the shell
+// looks at the record as a whole only, and would take back all of it (P3, P5).
+func (t *Tx) Fits(m Mark) error {
+	if t.Check != nil {
+		return t.Check(m)
+	}
+	var err error
+	t.Store.Touched(m.store, func(k state.Key, v []byte) {
+		if size := len(k.String()) + len(v); size > schemas.RecordLimit && err == nil {
+			err = Rejectf(schemas.ReasonTooLarge, "its state has %d bytes, at most %d fit", size, schemas.RecordLimit)
+		}
+	})
+	for i := range t.outputs[m.outputs:] {
+		o := &t.outputs[m.outputs+i]
+		if size := len(o.Key) + textSize(reflect.ValueOf(o.Value)); size > schemas.RecordLimit && err == nil {
+			err = Rejectf(schemas.ReasonTooLarge, "its output for %s has about %d bytes, at most %d fit", o.Topic, size, schemas.RecordLimit)
+		}
+	}
+	return err
+}
+
+// textSize is the length of all texts and bytes of an output: nearly all of its
+// encoding.
+func textSize(v reflect.Value) (n int) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			n = textSize(v.Elem())
+		}
+	case reflect.String:
+		n = v.Len()
+	case reflect.Struct:
+		for i := range v.NumField() {
+			n += textSize(v.Field(i))
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return v.Len()
+		}
+		for i := range v.Len() {
+			n += textSize(v.Index(i))
+		}
+	}
+	return n
 }
 
 // TakeOutputs returns the outputs since the mark and forgets them: they are encoded

@@ -27,11 +27,26 @@ type Account struct {
 	Settings []Field `avro:"settings"`  // further settings of the provider
 }
 
-// ControlAction is a value of control.actions: one deliberate act on a tenant.
+// Kinds of action.
+const (
+	// ActionReleaseHeld decides anew about a call that is held (field "call"), or about
+	// all that wait for a number ("number"); "do" is "release", where nothing is said,
+	// or "drop": it is not to be logged. "link" names the CRM record that the call is
+	// about, as provider/object/id; "why" is kept with a call that is dropped.
+	ActionReleaseHeld = "release_held"
+	// ActionRedrive applies the original of a dead letter again: DeadLetter is set, or
+	// the field "key" is the record_key of one.
+	ActionRedrive = "redrive"
+)
+
+// ControlAction is a value of control.actions: one deliberate act on a tenant. It is
+// done once for each ActionID.
 type ControlAction struct {
 	ActionID string  `avro:"action_id"` // id of the action, unique in the tenant
-	Kind     string  `avro:"kind"`      // kind, one of a few words
+	Kind     string  `avro:"kind"`      // "release_held" or "redrive"
 	At       int64   `avro:"at"`        // ms
 	By       string  `avro:"by"`        // who acted
 	Fields   []Field `avro:"fields"`    // named values, only what changed
+
+	DeadLetter *DeadLetter `avro:"dead_letter"` // of a redrive: what is applied again
 }

@@ -38,10 +38,13 @@ type ContactChange struct {
 }
 
 // DialerEvent is a value of dialer.events: everything that a dialer says beside
-// calls and contacts, told apart by Type ("dnc_changed", "meeting_booked", …).
+// calls and contacts, told apart by Type. dnc_changed has the field do_not_call and a
+// ContactID. call_updated and disposition_changed have a CallID and what was edited:
+// disposition, notes, score, recording_id, duration_seconds, ended_at (ms),
+// agent_email; and revision, if the dialer numbers its edits.
 type DialerEvent struct {
 	EventID   string  `avro:"event_id"`   // the dialer's id of the event, unique in the tenant
-	Type      string  `avro:"type"`       // what happened: "dnc_changed", "call_updated"
+	Type      string  `avro:"type"`       // what happened: "dnc_changed", "call_updated", "disposition_changed"
 	At        int64   `avro:"at"`         // ms
 	CallID    *string `avro:"call_id"`    // the dialer's id of the call
 	ContactID *string `avro:"contact_id"` // the dialer's id of the contact

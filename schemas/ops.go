@@ -22,7 +22,7 @@ const (
 	ReasonTriesUsedUp      = "tries_used_up"      // every try failed
 	ReasonHeldTooLong      = "held_too_long"      // what it waited for did not come
 	ReasonDeletedInCRM     = "deleted_in_crm"     // its record is gone in the CRM
-	ReasonCredentialLost   = "credential_lost"    // the account was removed while it waited
+	ReasonCredentialLost   = "credential_lost"    // the account was removed or replaced while it waited
 	ReasonOrderImpossible  = "order_impossible"   // ends before it starts, and the like
 	ReasonProcessKiller    = "process_killer"     // it ended the process at every try
 	ReasonScriptQuarantine = "script_quarantined" // a tenant's script was cut off by its limit

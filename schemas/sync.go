@@ -16,7 +16,7 @@ type SyncContact struct {
 	DoNotCall  bool        `avro:"do_not_call"` // do not call this person
 	ContactID  *string     `avro:"contact_id"`  // the dialer's id
 	Links      []Link      `avro:"links"`       // CRM records of this person
-	Status     string      `avro:"status"`      // "active", "crm_deleted", "merged"
+	Status     string      `avro:"status"`      // "active", "crm_deleted", "dialer_deleted", "merged"
 	Provenance *Provenance `avro:"provenance"`  // where it comes from
 }
 
@@ -118,13 +118,13 @@ type SyncHealth struct {
 	Tenant               string  `avro:"tenant"`                  // the tenant, as in the key
 	Provider             string  `avro:"provider"`                // name of the CRM: "salesforce", "hubspot"
 	LastSyncAt           *int64  `avro:"last_sync_at"`            // ms
-	RecordsSyncedLast24h int64   `avro:"records_synced_last_24h"` // records synced in the last 24 hours
+	RecordsSyncedLast24h int64   `avro:"records_synced_last_24h"` // records synced in the last 24 hours, by the hour
 	ErrorRateLast24h     float64 `avro:"error_rate_last_24h"`     // percent
 	PendingRecords       int64   `avro:"pending_records"`         // writes that wait
 	AvgSyncLatencyMs     float64 `avro:"avg_sync_latency_ms"`     // mean time from decision to answer, in milliseconds
 	ConsecutiveFailures  int32   `avro:"consecutive_failures"`    // requests that failed in a row
 	CircuitBreakerState  string  `avro:"circuit_breaker_state"`   // "closed", "open", "half-open"
-	State                string  `avro:"state"`                   // "well", "slow", "parked"
+	State                string  `avro:"state"`                   // "well", "slow", "parked", "credential_lost", "removed"
 	Cause                string  `avro:"cause"`                   // why
 	At                   int64   `avro:"at"`                      // ms
 }

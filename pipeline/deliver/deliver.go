@@ -20,7 +20,14 @@ const (
 	breakerHold = 60_000
 	abortedHold = 1_000 // before what never left goes again
 	maxTries    = 5
-	maxOpen     = 256 // attempts of a partition: what the host has room for
+	lostAfter   = 5           // refusals of a credential in a row
+	lostProbe   = 30 * 60_000 // of an account whose credential is lost
+	pageMost    = 10 * 60_000 // longest pause of a source that fails
+	refusedMost = 60 * 60_000 // the same, where the CRM says that it will go on failing
+	markerIn    = 10 * 60_000 // within which the marker of a page that was read must come
+	goneFor     = 24 * 60 * 60_000
+	waitMost    = 24 * 60 * 60_000 // longest pause that a CRM may ask for
+	maxOpen     = 256              // attempts of a partition: what the host has room for
 	breakerAt   = 5
 )
 
@@ -82,7 +89,7 @@ func (b *box) take(want pipeline.Intents) error {
 		}
 	}
 	for _, r := range want.Reads {
-		if err := b.enqueue(&entry{Kind: schemas.KindRead, Provider: r.Provider, Object: r.Object, ID: r.ID,
+		if err := b.enqueue(&entry{Kind: schemas.KindRead, Provider: r.Provider, Account: r.Account, Object: r.Object, ID: r.ID,
 			Key: "~read:" + r.Object + ":" + r.ID, Priority: int32(pipeline.PriorityRead)}); err != nil {
 			return err
 		}
@@ -95,44 +102,6 @@ func (b *box) take(want pipeline.Intents) error {
 	return nil
 }
 
-// configure takes over a tenant's accounts.
-func (b *box) configure(c *schemas.TenantConfig) error {
-	configured := make(map[string]bool)
-	for _, ca := range c.Accounts {
-		p, known := b.d.profiles[ca.Provider]
-		if !known {
-			continue
-		}
-		configured[ca.Provider] = true
-		a, ok, err := b.account(ca.Provider)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			a = &account{Provider: ca.Provider}
-		}
-		a.ID, a.ConfigVersion, a.Gone, a.Parked, a.PausedUntil, a.Failures = ca.ID, c.Version, false, "", 0, 0
-		b.saveAccount(a)
-		for i := range p.Sources {
-			if err := b.poll(ca.Provider, p.Sources[i].Name); err != nil {
-				return err
-			}
-		}
-		b.timer(b.tx.Now, timerDispatch, ca.Provider)
-	}
-	for _, provider := range b.d.order {
-		a, ok, err := b.account(provider)
-		if err != nil {
-			return err
-		}
-		if ok && !configured[provider] && !a.Gone {
-			a.Gone = true
-			b.saveAccount(a)
-		}
-	}
-	return nil
-}
-
 // write coalesces one write into the outbox.
 func (b *box) write(w *pipeline.Write) error {
 	e, ok, err := b.entry(w.Provider, w.Key)
@@ -140,7 +109,20 @@ func (b *box) write(w *pipeline.Write) error {
 		return err
 	}
 	if !ok {
-		e = &entry{Kind: schemas.KindWrite, Provider: w.Provider, Key: w.Key, Priority: int32(w.Priority), Since: b.tx.Now}
+		e = &entry{Kind: schemas.KindWrite, Provider: w.Provider, Account: w.Account, Key: w.Key, Priority: int32(w.Priority)}
+	}
+	if e.Account != w.Account { // the account was replaced
+		if err := b.moveOver(e, w.Account); err != nil {
+			return err
+		}
+	}
+	fields := overlay(e.Fields, w.Fields)
+	links := e.Associations
+	if len(w.Associations) > 0 {
+		links = w.Associations
+	}
+	if n := weight(fields, links); n > itemBytes || n+weight(e.Sent, e.SentLinks) > 2*itemBytes {
+		return b.tooLarge(w, n)
 	}
 	if w.ID != "" {
 		e.ID = w.ID
@@ -150,10 +132,7 @@ func (b *box) write(w *pipeline.Write) error {
 		b.unqueue(e)
 	}
 	e.Object, e.IdentityField, e.Identity = w.Object, w.IdentityField, w.Identity
-	e.Fields = overlay(e.Fields, w.Fields)
-	if len(w.Associations) > 0 {
-		e.Associations = w.Associations
-	}
+	e.Fields, e.Associations = fields, links
 	e.Revision, e.LinkOnly = w.Revision, false
 	if !e.Waiting && e.Attempt == "" {
 		e.Tries = 0
@@ -169,8 +148,8 @@ func (b *box) enqueue(n *entry) error {
 	}
 	if !ok {
 		e = n
-		e.Since = b.tx.Now
 	}
+	e.Account = n.Account
 	return b.wait(e, e.Priority)
 }
 
@@ -203,7 +182,7 @@ func (b *box) count(provider string, n int64) error {
 		return err
 	}
 	if !ok {
-		a = &account{Provider: provider, Gone: true}
+		a = &account{Provider: provider, Gone: true, GoneAt: b.tx.Now}
 	}
 	a.Waiting += n
 	b.saveAccount(a)
@@ -266,6 +245,8 @@ func (d *Deliver) Tick(tx *pipeline.Tx, tm pipeline.Timer) (settled []pipeline.S
 		err = b.poll(provider, source)
 	case timerProbe:
 		err = b.probe(tm.ID)
+	case timerHealth:
+		err = b.healthTick(tm.ID)
 	default:
 		return nil, false, nil
 	}
@@ -293,7 +274,7 @@ func (b *box) retry(provider, key string) error {
 
 func (b *box) probe(provider string) error {
 	a, ok, err := b.account(provider)
-	if err != nil || !ok || a.Parked == "" {
+	if err != nil || !ok || a.Parked == "" || a.ProbeAt > b.tx.Now {
 		return err
 	}
 	a.Probing = true

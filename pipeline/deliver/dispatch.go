@@ -3,7 +3,6 @@ package deliver
 import (
 	"strings"
 
-	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 	"github.com/crmstream/crmstream/state"
@@ -20,6 +19,9 @@ func (b *box) dispatch(provider string) error {
 	if err := b.fill(a); err != nil {
 		return err
 	}
+	if err := b.flush(provider); err != nil {
+		return err
+	}
 	b.saveAccount(a)
 	return b.passOn()
 }
@@ -27,7 +29,11 @@ func (b *box) dispatch(provider string) error {
 // fill starts attempts of one account while it may have more.
 func (b *box) fill(a *account) error {
 	p, known := b.d.profiles[a.Provider]
-	if a.Gone || !known {
+	switch {
+	case a.Gone:
+		b.leaveLine(a)
+		return b.abandon(a)
+	case !known:
 		b.leaveLine(a)
 		return nil
 	}
@@ -58,9 +64,12 @@ func (b *box) fill(a *account) error {
 		return err
 	}
 	for a.Open < inFlight {
-		batch, err := b.pick(p)
+		batch, voided, err := b.pick(p, a)
 		if err != nil {
 			return err
+		}
+		if voided {
+			b.timer(b.tx.Now+1, timerDispatch, provider) // there may be more behind them
 		}
 		if len(batch) == 0 {
 			break
@@ -128,15 +137,15 @@ func limit(p *profile.Profile, e *entry) int {
 }
 
 // pick takes the first ready entry and those behind it that fit into one request
-// with it. It looks at no more than twice a batch (P8).
-func (b *box) pick(p *profile.Profile) ([]*entry, error) {
+// with it, in number and in bytes. It looks at no more than twice a batch (P8). What
+// is for an account that was replaced ends here; voided says that there was such.
+func (b *box) pick(p *profile.Profile, a *account) (picked []*entry, voided bool, err error) {
 	prefix := b.t.Prefix(kindQueue, p.Provider+"\x00")
 	var keys []string
 	most := 1
 	first := true
-	var picked []*entry
 	ids := make(map[string]bool)
-	err := b.tx.Store.Scan(prefix, state.Key{}, func(_ state.Key, v []byte) (bool, error) {
+	err = b.tx.Store.Scan(prefix, state.Key{}, func(_ state.Key, v []byte) (bool, error) {
 		keys = append(keys, string(v[1:]))
 		if first {
 			first = false
@@ -146,22 +155,33 @@ func (b *box) pick(p *profile.Profile) ([]*entry, error) {
 			}
 			if ok {
 				most = limit(p, e)
+				if foreign(a, e) {
+					most = voidAtOnce / 2
+				}
 			}
 		}
 		return len(keys) < 2*most, nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	bytes := 0
 	for _, key := range keys {
 		e, ok, err := b.entry(p.Provider, key)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if !ok || e.Seq == 0 {
 			continue
 		}
-		if len(picked) > 0 {
+		if foreign(a, e) {
+			b.void(a, e, replacedBy(e, a.ID))
+			voided = true
+			continue
+		}
+		if len(picked) == 0 {
+			most = limit(p, e)
+		} else {
 			f := picked[0]
 			if f.Kind != e.Kind || f.Object != e.Object || operation(f) != operation(e) || f.IdentityField != e.IdentityField || limit(p, e) <= len(picked) {
 				continue
@@ -174,13 +194,16 @@ func (b *box) pick(p *profile.Profile) ([]*entry, error) {
 		if ids[same] && same != "\x00" {
 			continue // two of one record are two requests
 		}
+		if bytes += load(e); len(picked) > 0 && bytes > batchLimit(p) {
+			break // the next request begins with it
+		}
 		ids[same] = true
 		picked = append(picked, e)
 		if len(picked) == most {
 			break
 		}
 	}
-	return picked, nil
+	return picked, voided, nil
 }
 
 // attempt turns picked entries into one attempt.
@@ -210,7 +233,7 @@ func (b *box) attempt(p *profile.Profile, a *account, batch []*entry) error {
 		}
 		at.Page = &schemas.PageRequest{Source: name, Limit: src.Limit}
 		if c != nil {
-			at.Page.Cursor = c.Cursor
+			at.Page.Cursor = c.Cursor // what was read and not marked is read again (P3)
 		}
 	}
 	for _, e := range batch {
@@ -239,77 +262,4 @@ func (b *box) forget(a *account, e *entry) {
 	b.unqueue(e)
 	b.tx.Store.Delete(b.t.Key(kindEntry, entryID(e.Provider, e.Key)))
 	a.Waiting--
-}
-
-const pagePrefix = "~page:"
-
-// poll asks for the next page of a source.
-func (b *box) poll(provider, source string) error {
-	p, ok := b.d.profiles[provider]
-	if !ok {
-		return nil
-	}
-	src, ok := p.SourceByName(source)
-	if !ok {
-		return nil
-	}
-	return b.enqueue(&entry{Kind: schemas.KindPage, Provider: provider, Object: src.Object, Key: pagePrefix + source, Priority: int32(pipeline.PriorityPage)})
-}
-
-// restart reads every source of a provider from its beginning again.
-func (b *box) restart(provider string) error {
-	p, ok := b.d.profiles[provider]
-	if !ok {
-		return nil
-	}
-	for i := range p.Sources {
-		name := p.Sources[i].Name
-		put(b, cursors, kindCursor, provider+"\x00"+name, &cursor{})
-		if err := b.poll(provider, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// pageEnd moves a source's cursor if the marker continues it (P3).
-func (b *box) pageEnd(c *schemas.CRMChange) error {
-	m := c.PageEnd
-	p, ok := b.d.profiles[c.Provider]
-	if !ok {
-		return nil
-	}
-	src, ok := p.SourceByName(m.Source)
-	if !ok {
-		return nil
-	}
-	id := c.Provider + "\x00" + m.Source
-	cur, ok, err := get(b, cursors, kindCursor, id)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		cur = &cursor{}
-	}
-	if cur.Cursor != m.From {
-		return nil // a page that was read twice
-	}
-	cur.Cursor = m.To
-	cur.Loaded = cur.Loaded || m.Last
-	if cur.PollAt != 0 { // one timer a source, however often it was read meanwhile
-		b.tx.Cancel(pipeline.Timer{Due: cur.PollAt, Tenant: b.t.Name(), Kind: timerPoll, ID: id})
-		cur.PollAt = 0
-	}
-	// A page that moved nothing and is not the last would be asked for again at once,
-	// for ever.
-	idle := m.Last || m.From == m.To
-	if idle && src.Every > 0 {
-		cur.PollAt = b.tx.Now + src.Every.Milliseconds()
-		b.timer(cur.PollAt, timerPoll, id)
-	}
-	put(b, cursors, kindCursor, id, cur)
-	if !idle {
-		return b.poll(c.Provider, m.Source)
-	}
-	return nil
 }

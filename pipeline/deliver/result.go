@@ -39,13 +39,19 @@ func (b *box) close(at *schemas.Attempt, r *schemas.AttemptResult) error {
 		return err
 	}
 	if !ok {
-		a = &account{Provider: at.Provider, Gone: true}
+		a = &account{Provider: at.Provider, ID: at.Account, Gone: true, GoneAt: b.tx.Now}
 	}
 	a.Open = max(0, a.Open-1)
 	if err := b.addOpen(-1); err != nil {
 		return err
 	}
-	b.judge(a, r)
+	if at.Account == a.ID { // another account's trouble is not this one's
+		repeated, err := b.repeated(at)
+		if err != nil {
+			return err
+		}
+		b.judge(a, r, repeated)
+	}
 	b.saveAccount(a)
 	for i := range at.Items {
 		ir := schemas.ItemResult{Key: at.Items[i].Key, Outcome: schemas.Unknown, Error: schemas.ErrTransient, Message: "the answer does not name it"}
@@ -56,21 +62,58 @@ func (b *box) close(at *schemas.Attempt, r *schemas.AttemptResult) error {
 			return err
 		}
 	}
+	if err := b.flush(at.Provider); err != nil {
+		return err
+	}
+	if a, ok, err = b.account(at.Provider); err != nil {
+		return err
+	} else if ok && !a.Gone {
+		if err := b.health(a); err != nil {
+			return err
+		}
+		b.saveAccount(a)
+	}
 	b.timer(b.tx.Now, timerDispatch, at.Provider)
 	return b.passOn()
 }
 
+// repeated reports whether an attempt only read what could not be read before: that
+// it fails again says nothing new of the account, and must not keep others waiting.
+func (b *box) repeated(at *schemas.Attempt) (bool, error) {
+	if at.Kind == schemas.KindWrite {
+		return false, nil
+	}
+	for i := range at.Items {
+		e, ok, err := b.entry(at.Provider, at.Items[i].Key)
+		if err != nil {
+			return false, err
+		}
+		if ok && e.Tries == 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // judge draws the account's consequences from the request as a whole.
-func (b *box) judge(a *account, r *schemas.AttemptResult) {
+func (b *box) judge(a *account, r *schemas.AttemptResult, repeated bool) {
 	switch r.Error {
 	case "":
-		a.Failures, a.Parked = 0, ""
+		a.Failures, a.Parked, a.Refused = 0, "", 0
 		a.LastSync = b.tx.Now
 	case schemas.ErrThrottled:
-		a.PausedUntil = max(a.PausedUntil, b.tx.Now+max(r.RetryAfterMs, 1000))
-	case schemas.ErrAuth, schemas.ErrForbidden:
+		a.PausedUntil = max(a.PausedUntil, b.tx.Now+min(max(r.RetryAfterMs, 1000), waitMost))
+	case schemas.ErrAuth:
+		a.Parked = r.Error + ": " + r.Message
+		if a.ProbeAt <= b.tx.Now { // those that were on their way together are one refusal
+			a.Refused++
+		}
+	case schemas.ErrForbidden:
 		a.Parked = r.Error + ": " + r.Message
 	case schemas.ErrTransient:
+		if repeated {
+			break
+		}
 		a.Failures++
 		if a.Failures >= breakerAt {
 			a.PausedUntil = max(a.PausedUntil, b.tx.Now+breakerHold)
@@ -78,36 +121,14 @@ func (b *box) judge(a *account, r *schemas.AttemptResult) {
 	case schemas.ErrAborted: // nobody took it: not at once again
 		a.PausedUntil = max(a.PausedUntil, b.tx.Now+abortedHold)
 	}
-	if a.Parked != "" {
-		b.timer(b.tx.Now+parkProbe, timerProbe, a.Provider)
+	if a.Parked != "" && a.ProbeAt <= b.tx.Now {
+		pause := int64(parkProbe)
+		if a.Refused >= lostAfter {
+			pause = lostProbe
+		}
+		a.ProbeAt = b.tx.Now + pause
+		b.timer(a.ProbeAt, timerProbe, a.Provider)
 	}
-	b.health(a)
-}
-
-// health publishes the account's state when it has changed.
-func (b *box) health(a *account) {
-	st, cause, breaker := "well", "", "closed"
-	switch {
-	case a.Parked != "":
-		st, cause = "parked", a.Parked
-	case a.Failures >= breakerAt:
-		st, cause, breaker = "slow", "requests fail", "open"
-	case a.PausedUntil > b.tx.Now:
-		st, cause = "slow", "the CRM's limit"
-	}
-	if st == a.State {
-		return
-	}
-	a.State = st
-	h := &schemas.SyncHealth{Tenant: b.t.Name(), Provider: a.Provider, RecordsSyncedLast24h: a.Synced, PendingRecords: a.Waiting,
-		ConsecutiveFailures: a.Failures, CircuitBreakerState: breaker, State: st, Cause: cause, At: b.tx.Now}
-	if a.LastSync > 0 {
-		h.LastSyncAt = &a.LastSync
-	}
-	if total := a.Synced + a.Errors; total > 0 {
-		h.ErrorRateLast24h = 100 * float64(a.Errors) / float64(total)
-	}
-	b.tx.Emit(schemas.TopicSyncHealth, h.Tenant+"/"+h.Provider, h)
 }
 
 // item moves one entry by its outcome.
@@ -119,14 +140,16 @@ func (b *box) item(at *schemas.Attempt, sent *schemas.AttemptItem, r *schemas.It
 	e.Attempt = ""
 	class := r.Error
 	switch {
+	case e.Account != "" && e.Account != at.Account: // it was made one of the account that replaced this one
+		return b.former(at, e, r)
 	case at.Kind == schemas.KindPage && whole.Error == "":
-		return b.done(at, e, r) // its records and its marker tell all
+		return b.pageRead(at, e)
 	case r.Outcome == schemas.Sent && class == "":
 		return b.done(at, e, r)
 	case r.Outcome == schemas.NotSent && class == "":
 		return b.again(e, b.tx.Now+abortedHold) // the answer does not say why
 	case r.Outcome == schemas.NotSent && class != schemas.ErrPermanent && class != schemas.ErrBatch && class != schemas.ErrDuplicates:
-		return b.again(e, b.tx.Now) // the account's own state says when
+		return b.again(e, b.retryAt(whole))
 	case r.Outcome == schemas.Unknown:
 		e.Unsure = at.ID
 		if at.Kind == schemas.KindWrite {
@@ -141,7 +164,12 @@ func (b *box) item(at *schemas.Attempt, sent *schemas.AttemptItem, r *schemas.It
 		return b.try(at, e, r)
 	}
 	switch class {
-	case schemas.ErrThrottled, schemas.ErrAuth, schemas.ErrForbidden, schemas.ErrAborted:
+	case schemas.ErrThrottled, schemas.ErrAborted:
+		return b.again(e, b.retryAt(whole))
+	case schemas.ErrAuth, schemas.ErrForbidden:
+		if whole.Error == "" { // of this record alone (B37)
+			return b.giveUp(at, e, r, schemas.ReasonRefused)
+		}
 		return b.again(e, b.tx.Now)
 	case schemas.ErrTransient:
 		return b.try(at, e, r)
@@ -161,10 +189,38 @@ func (b *box) item(at *schemas.Attempt, sent *schemas.AttemptItem, r *schemas.It
 		}
 		return b.try(at, e, r)
 	case schemas.ErrNotFound:
-		return b.gone(e, sent, r)
+		if at.Kind == schemas.KindPage {
+			return b.giveUp(at, e, r, schemas.ReasonRefused)
+		}
+		return b.gone(at, e, sent, r)
 	default:
 		return b.giveUp(at, e, r, schemas.ReasonRefused)
 	}
+}
+
+// retryAt is when what cost no try goes again: the account's own state says when; if
+// the request as a whole did not fail, not at once.
+func (b *box) retryAt(whole *schemas.AttemptResult) int64 {
+	if whole.Error == "" {
+		return b.tx.Now + abortedHold
+	}
+	return b.tx.Now
+}
+
+// former ends what was on its way to an account that was replaced meanwhile.
+func (b *box) former(at *schemas.Attempt, e *entry, r *schemas.ItemResult) error {
+	if at.Kind == schemas.KindWrite {
+		st := pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Account: at.Account, ID: r.ID, URL: r.URL, Status: schemas.StatusSynced,
+			Revision: e.SentRevision, Object: e.Object, Fields: e.Sent}
+		if r.Outcome == schemas.Sent && r.Error == "" {
+			b.settled = append(b.settled, st)
+		} else {
+			old := *e
+			old.Account = at.Account
+			b.lost(&old, replacedBy(&old, e.Account), e.Sent, e.SentLinks, e.SentRevision)
+		}
+	}
+	return b.free(e)
 }
 
 // done settles what the CRM took, and goes on with what came meanwhile.
@@ -186,15 +242,9 @@ func (b *box) done(at *schemas.Attempt, e *entry, r *schemas.ItemResult) error {
 			e.Fields = overlay(nil, e.Fields)
 			return b.wait(e, e.Priority)
 		}
-		a, ok, err := b.account(e.Provider)
-		if err != nil {
-			return err
-		}
-		if ok {
-			a.Synced++
-			b.saveAccount(a)
-		}
-		b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Status: schemas.StatusSynced,
+		b.ended.Synced++
+		b.ended.LatencyMs += max(0, b.tx.Now-at.DecidedAt)
+		b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Account: at.Account, Status: schemas.StatusSynced,
 			ID: e.ID, URL: r.URL, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent})
 	}
 	return b.free(e)
@@ -202,7 +252,7 @@ func (b *box) done(at *schemas.Attempt, e *entry, r *schemas.ItemResult) error {
 
 // free lets an entry go on with what waits, or ends it.
 func (b *box) free(e *entry) error {
-	e.Sent, e.SentLinks, e.Tries, e.MaxBatch, e.Unsure = nil, nil, 0, 0, ""
+	e.Sent, e.SentLinks, e.Tries, e.MaxBatch, e.Unsure, e.Reported = nil, nil, 0, 0, "", false
 	e.FreeAt = max(e.FreeAt, e.MayArrive)
 	switch {
 	case e.FreeAt > b.tx.Now:
@@ -239,10 +289,25 @@ func (b *box) again(e *entry, due int64) error {
 }
 
 // try counts a try that reached the CRM and waits 1, 2, 4, 8, 16 s before the next.
+// One record can make a whole request fail each time: a batch that fails again is
+// halved, and the last try is each one's own.
 func (b *box) try(at *schemas.Attempt, e *entry, r *schemas.ItemResult) error {
+	if at.Kind == schemas.KindPage {
+		reason := ""
+		if e.Tries >= maxTries {
+			reason = schemas.ReasonTriesUsedUp
+		}
+		return b.pageFailed(at, e, r, reason, 1000, pageMost)
+	}
 	e.Tries++
-	if e.Tries > maxTries && at.Kind == schemas.KindWrite {
+	if e.Tries > maxTries {
 		return b.giveUp(at, e, r, schemas.ReasonTriesUsedUp)
+	}
+	if n := len(at.Items); n > 1 && e.Tries > 1 {
+		e.MaxBatch = int32(n / 2)
+		if e.Tries == maxTries {
+			e.MaxBatch = 1
+		}
 	}
 	wait := int64(1000) << min(e.Tries-1, 5)
 	return b.again(e, b.tx.Now+wait+jitter(at.ID, e.Key, wait/4))
@@ -258,8 +323,8 @@ func jitter(attempt, key string, n int64) int64 {
 }
 
 // gone settles a record that the CRM no longer has.
-func (b *box) gone(e *entry, sent *schemas.AttemptItem, r *schemas.ItemResult) error {
-	b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Status: schemas.StatusCRMDeleted,
+func (b *box) gone(at *schemas.Attempt, e *entry, sent *schemas.AttemptItem, r *schemas.ItemResult) error {
+	b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Account: at.Account, Status: schemas.StatusCRMDeleted,
 		ID: sent.ID, Object: e.Object, Reason: schemas.ReasonDeletedInCRM, Message: r.Message, Revision: max(e.SentRevision, e.Revision)})
 	e.Fields, e.Associations = nil, nil
 	if e.Waiting {
@@ -273,6 +338,9 @@ func (b *box) gone(e *entry, sent *schemas.AttemptItem, r *schemas.ItemResult) e
 
 // giveUp dead-letters what was sent; what came meanwhile goes on.
 func (b *box) giveUp(at *schemas.Attempt, e *entry, r *schemas.ItemResult, reason string) error {
+	if at.Kind == schemas.KindPage {
+		return b.pageFailed(at, e, r, reason, parkProbe, refusedMost)
+	}
 	last := *at
 	last.Items = nil
 	for _, it := range at.Items {
@@ -283,20 +351,10 @@ func (b *box) giveUp(at *schemas.Attempt, e *entry, r *schemas.ItemResult, reaso
 	d := &schemas.DeadLetter{Tenant: b.t.Name(), Reason: reason, Message: r.Message, Code: r.Code, Fields: r.Fields, RecordKey: e.Provider + "/" + e.Key,
 		Topic: schemas.TopicCRMResults, Partition: b.tx.Partition, Attempt: &last, Tries: e.Tries, At: b.tx.Now}
 	b.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
-	a, ok, err := b.account(e.Provider)
-	if err != nil {
-		return err
-	}
-	if ok {
-		a.Errors++
-		b.saveAccount(a)
-	}
+	b.ended.Errors++
 	if at.Kind == schemas.KindWrite {
-		b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Status: schemas.StatusError, ID: e.ID,
+		b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Account: at.Account, Status: schemas.StatusError, ID: e.ID,
 			Reason: reason, Message: r.Message, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent})
-	}
-	if at.Kind == schemas.KindPage {
-		return b.again(e, b.tx.Now+60_000) // a source is never given up
 	}
 	return b.free(e)
 }

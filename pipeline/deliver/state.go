@@ -17,6 +17,7 @@ const (
 	kindAttempt state.Kind = 'a' // attempt id → schemas.Attempt
 	kindAccount state.Kind = 'A' // provider → account
 	kindCursor  state.Kind = 's' // provider NUL source → cursor
+	kindFigures state.Kind = 'H' // provider → figures
 )
 
 // Kinds of timers. Those of sync are capitals.
@@ -26,6 +27,7 @@ const (
 	timerExpire   byte = 'x' // attempt id: it is over without an answer
 	timerPoll     byte = 's' // provider NUL source: read the source again
 	timerProbe    byte = 'k' // provider: try a parked account with one request
+	timerHealth   byte = 'h' // provider: publish its figures anew if they have changed
 )
 
 // entry is one record of the outbox: at most one open attempt, and one waiting
@@ -33,6 +35,7 @@ const (
 type entry struct {
 	Kind          string          `avro:"kind"` // schemas.KindWrite, KindRead, KindPage
 	Provider      string          `avro:"provider"`
+	Account       string          `avro:"account"` // id that it is for; "" = whichever it is (pages)
 	Object        string          `avro:"object"`
 	Key           string          `avro:"key"`
 	ID            string          `avro:"id"`
@@ -54,7 +57,7 @@ type entry struct {
 	Unsure        string          `avro:"unsure"`     // attempt whose outcome is unknown
 	FreeAt        int64           `avro:"free_at"`    // ms: other content may not leave before
 	MayArrive     int64           `avro:"may_arrive"` // ms: until then an attempt without answer may still take effect
-	Since         int64           `avro:"since"`      // ms, when it began to wait
+	Reported      bool            `avro:"reported"`   // of a page: that it fails stands in a dead letter
 }
 
 // account is the schedule of one CRM account of a tenant.
@@ -67,14 +70,20 @@ type account struct {
 	Parked        string `avro:"parked"`       // why; "" = not
 	Probing       bool   `avro:"probing"`      // one attempt may go although parked
 	Failures      int32  `avro:"failures"`     // requests that failed in a row
-	Synced        int64  `avro:"synced"`
-	Errors        int64  `avro:"errors"`
+	Refused       int32  `avro:"refused"`      // credentials that were refused in a row
+	ProbeAt       int64  `avro:"probe_at"`     // ms, of the last probe that was planned
 	Waiting       int64  `avro:"waiting"`
 	LastSync      int64  `avro:"last_sync"` // ms
 	LastSent      int64  `avro:"last_sent"` // ms, of the last attempt
 	State         string `avro:"state"`     // last published
+	HealthAt      int64  `avro:"health_at"` // ms, when that was
+	ShownSynced   int64  `avro:"shown_synced"`
+	ShownErrors   int64  `avro:"shown_errors"`
+	ShownWaiting  int64  `avro:"shown_waiting"`
+	Ailing        string `avro:"ailing"` // a source that fails again and again; "" = none
 	Gone          bool   `avro:"gone"`
-	Line          int64  `avro:"line"` // place in the line for the partition's attempts; 0 = in none
+	GoneAt        int64  `avro:"gone_at"` // ms, since when
+	Line          int64  `avro:"line"`    // place in the line for the partition's attempts; 0 = in none
 }
 
 // cursor is how far a source has been read.
@@ -82,6 +91,7 @@ type cursor struct {
 	Cursor string `avro:"cursor"`
 	Loaded bool   `avro:"loaded"`  // read to its end once
 	PollAt int64  `avro:"poll_at"` // ms, when it is read again; 0 = no timer
+	Marked string `avro:"marked"`  // attempt whose marker came last
 }
 
 var (
@@ -89,6 +99,7 @@ var (
 	accounts = value.New[account]("account")
 	attempts = value.New[schemas.Attempt]("attempt")
 	cursors  = value.New[cursor]("cursor")
+	tables   = value.New[figures]("figures of an account")
 )
 
 // box is the outbox of one tenant in one transaction.
@@ -98,6 +109,8 @@ type box struct {
 	t  state.Tenant
 	// settled collects what sync is to be told.
 	settled []pipeline.Settlement
+	// count of what came to an end, until it is added to the figures
+	ended hour
 }
 
 func get[T any](b *box, c *value.Codec[T], k state.Kind, id string) (*T, bool, error) {

@@ -9,6 +9,7 @@
 //
 //	tenant acme sf hs country=US zone=UTC        its configuration, the next version
 //	tenant acme removed
+//	tenant acme sf org=other                     another account of the same CRM
 //	09:00:00 crm sf Lead L1 Phone=… at=08:59:00  a record that was read
 //	09:00:00 stream sf Lead from= to=r1 type=UPDATE ids=L1 Phone=…
 //	09:00:00 reset sf epoch=1 to=r9
@@ -18,11 +19,14 @@
 //	09:00:00 contact d1 first_name=Ann email=null link=sf/Lead/L1
 //	09:00:00 call c1 rev=1 to=+14155550100 seconds=92
 //	09:00:00 event dnc_changed contact=d1 do_not_call=false
+//	09:00:00 event call_updated call=c1 revision=2 notes="wants a demo"
+//	09:00:00 action release_held id=a1 call=c1 do=drop
+//	09:00:00 action redrive id=a2 key=sf/call:c1  (or offset=4: the fifth input; dlq=KEY: a dead letter)
 //	09:00:00 result 1 id=T1 / id=T2              items of attempt 1, in order
 //	09:00:00 result 1 error=throttled retry=5s   the request as a whole
 //	09:00:00 wait                                timers alone
 //	09:00:00 resume                              a new owner
 //
-// A value with blanks stands in quotes; null clears a field; nobody says who the
+// A value with blanks stands in quotes; x*1000 is a text of so many x; null clears a field; nobody says who the
 // tenant is: it is the last one named.
 package pipetest

@@ -6,6 +6,7 @@ import (
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/task"
+	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 	"github.com/crmstream/crmstream/state"
 	"github.com/crmstream/crmstream/state/mem"
@@ -44,13 +45,27 @@ func (m *Machine) transact(work func(*pipeline.Tx) error) (Happened, error) {
 	tx := pipeline.NewTx(0, m.Now, m.store)
 	mark := tx.Mark()
 	h := Happened{At: m.Now}
-	if err := work(tx); err != nil && !errors.As(err, &h.Rejected) {
+	err := guarded(func() error { return work(tx) })
+	if err == nil {
+		err = tx.Fits(mark) // as the shell does it: the record as a whole
+	}
+	if err != nil && !errors.As(err, &h.Rejected) {
 		return h, err
 	} else if err != nil {
 		tx.Rollback(mark)
 	}
 	h.Outputs, h.Effects, h.Writes = tx.Outputs(), tx.Effects(), tx.Store.Writes()
 	return h, m.store.Apply(h.Writes, state.Watermark{})
+}
+
+// guarded turns a panic into a rejection, as the shell does.
+func guarded(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = pipeline.Rejectf(schemas.ReasonPanic, "%v", p)
+		}
+	}()
+	return work()
 }
 
 // Step applies one record. Its offset is given here.

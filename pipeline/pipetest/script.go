@@ -16,7 +16,7 @@ var day = time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // Run runs a script and returns it with what really came out.
 func Run(script string) (string, error) {
-	s := &runner{m: NewMachine(Profiles(), day+9*3600*1000), attempts: make(map[string]*schemas.Attempt), versions: make(map[string]int64)}
+	s := &runner{m: NewMachine(Profiles(), day+9*3600*1000), attempts: make(map[string]*schemas.Attempt), dead: make(map[string]*schemas.DeadLetter), versions: make(map[string]int64)}
 	var out strings.Builder
 	inOutput, ran := false, false
 	for n, line := range strings.Split(strings.TrimRight(script, "\n"), "\n") {
@@ -51,7 +51,9 @@ type runner struct {
 	tenant   string
 	versions map[string]int64
 	attempts map[string]*schemas.Attempt // by number
-	repeats  uint64                      // duplicates counted so far
+	dead     map[string]*schemas.DeadLetter
+	inputs   []*pipeline.Record // by offset
+	repeats  uint64             // duplicates counted so far
 	out      strings.Builder
 }
 
@@ -110,24 +112,55 @@ func (s *runner) do(cmd string, ws []string) error {
 		return s.contact(a)
 	case "call":
 		return s.call(a)
+	case "action":
+		return s.action(a)
 	case "event":
-		contact := a.optional("contact")
+		contact, call := a.optional("contact"), a.optional("call")
 		at, err := a.time("at", s.m.Now, s.m.Now)
 		if err != nil {
 			return err
 		}
-		return s.step(schemas.TopicDialerEvents, &schemas.DialerEvent{EventID: "e", Type: a.at(0), At: at, ContactID: contact, Fields: a.named})
+		return s.step(schemas.TopicDialerEvents, &schemas.DialerEvent{EventID: "e", Type: a.at(0), At: at, ContactID: contact, CallID: call, Fields: a.named})
 	}
 	return fmt.Errorf("no such command")
 }
 
-func (s *runner) step(topic string, v any) error {
-	h, err := s.m.Step(&pipeline.Record{Topic: topic, Tenant: s.tenant, Key: []byte(s.tenant), Timestamp: s.m.Now, Decoded: v})
+func (s *runner) step(topic string, v any) error { return s.stepWith(topic, v, nil) }
+
+func (s *runner) stepWith(topic string, v any, original *pipeline.Record) error {
+	rec := &pipeline.Record{Topic: topic, Tenant: s.tenant, Key: []byte(s.tenant), Timestamp: s.m.Now, Decoded: v, Original: original}
+	s.inputs = append(s.inputs, rec)
+	h, err := s.m.Step(rec)
 	if err != nil {
 		return err
 	}
 	s.show(h, s.m.Now)
 	return nil
+}
+
+// action is an operator's. A redrive names its dead letter by key, or the input by its
+// offset, which is its number from 0 among all inputs of the script.
+func (s *runner) action(a *args) error {
+	act := &schemas.ControlAction{ActionID: a.text("id"), Kind: a.at(0), At: s.m.Now, By: "ann"}
+	var original *pipeline.Record
+	if v, ok := a.take("offset"); ok {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 || n >= len(s.inputs) {
+			return fmt.Errorf("there is no input %s", v)
+		}
+		original = s.inputs[n]
+		act.DeadLetter = &schemas.DeadLetter{Tenant: original.Tenant, Topic: original.Topic, Offset: original.Offset}
+	}
+	if v, ok := a.take("dlq"); ok {
+		if act.DeadLetter, ok = s.dead[v]; !ok {
+			return fmt.Errorf("there is no dead letter of %s", v)
+		}
+		if act.DeadLetter.Topic == schemas.TopicCRMChanges {
+			original = s.inputs[act.DeadLetter.Offset]
+		}
+	}
+	act.Fields = a.named
+	return s.stepWith(schemas.TopicControlActions, act, original)
 }
 
 func (s *runner) configure(a *args) error {
@@ -145,10 +178,14 @@ func (s *runner) configure(a *args) error {
 	if v, ok := a.take("zone"); ok {
 		c.TimeZone = v
 	}
+	org := "org"
+	if v, ok := a.take("org"); ok {
+		org = v
+	}
 	settings := a.named
 	for _, p := range a.rest[1:] {
 		if p != "removed" && p != "unknown" {
-			c.Accounts = append(c.Accounts, schemas.Account{Provider: p, ID: "org", Settings: settings})
+			c.Accounts = append(c.Accounts, schemas.Account{Provider: p, ID: org, Settings: settings})
 		}
 	}
 	if a.flag("unknown") { // it is named only
@@ -163,7 +200,11 @@ func (s *runner) change(cmd string, a *args) (*schemas.CRMChange, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &schemas.CRMChange{Provider: a.at(0), Account: "org", Object: a.at(1), ID: a.at(2), ObservedAt: s.m.Now}
+	org := "org"
+	if v, ok := a.take("org"); ok {
+		org = v
+	}
+	c := &schemas.CRMChange{Provider: a.at(0), Account: org, Object: a.at(1), ID: a.at(2), ObservedAt: s.m.Now}
 	epoch, err := a.number("epoch", 0)
 	if err != nil {
 		return nil, err
@@ -171,6 +212,9 @@ func (s *runner) change(cmd string, a *args) (*schemas.CRMChange, error) {
 	switch cmd {
 	case "crm":
 		c.Record = &schemas.RecordRead{ModifiedAt: at, Deleted: a.flag("deleted"), MovedTo: a.optional("moved"), Cause: "read"}
+		if a.flag("paged") {
+			c.Record.Cause = "page"
+		}
 		c.Record.Fields = a.named
 	case "hint":
 		c.Hint = &schemas.Hint{OccurredAt: at, Kind: "changed"}
@@ -180,6 +224,13 @@ func (s *runner) change(cmd string, a *args) (*schemas.CRMChange, error) {
 	case "page":
 		c.ID = ""
 		c.PageEnd = &schemas.PageMarker{Source: a.at(1), From: a.text("from"), To: a.text("to"), Last: a.flag("last")}
+		if n, ok := a.take("attempt"); ok {
+			at, ok := s.attempts[n]
+			if !ok {
+				return nil, fmt.Errorf("there is no attempt %s", n)
+			}
+			c.PageEnd.AttemptID = at.ID
+		}
 	case "reset":
 		c.Object, c.ID = "", ""
 		c.Stream = &schemas.StreamEvent{Epoch: epoch, Reset: true, To: a.text("to")}
@@ -199,7 +250,7 @@ func (s *runner) contact(a *args) error {
 	if err != nil {
 		return err
 	}
-	c := &schemas.ContactChange{ContactID: a.at(0), ModifiedAt: at}
+	c := &schemas.ContactChange{ContactID: a.at(0), ModifiedAt: at, Deleted: a.flag("deleted")}
 	if l, ok := a.take("link"); ok {
 		if c.CRMLink, err = link(l); err != nil {
 			return err

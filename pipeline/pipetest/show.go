@@ -93,6 +93,9 @@ func (s *runner) output(o *pipeline.Output) string {
 		return "" // shown as the effect that it is
 	case *schemas.SyncContact:
 		line := o.Topic + " " + o.Key + fields(v.Fields)
+		if v.Provenance.Snapshot {
+			line += " snapshot"
+		}
 		if v.DoNotCall {
 			line += " DO-NOT-CALL"
 		}
@@ -130,8 +133,13 @@ func (s *runner) output(o *pipeline.Output) string {
 	case *schemas.FieldChange:
 		return fmt.Sprintf("%s %s %s: %s → %s (%s)", o.Topic, o.Key, v.Field, value(v.Old), value(v.New), v.Cause)
 	case *schemas.SyncHealth:
-		return reason(o.Topic+" "+o.Key+" "+v.State, v.Cause)
+		line := o.Topic + " " + o.Key + " " + v.State
+		if v.RecordsSyncedLast24h > 0 || v.ErrorRateLast24h > 0 {
+			line += fmt.Sprintf(" synced=%d errors=%.0f%% of 24h", v.RecordsSyncedLast24h, v.ErrorRateLast24h)
+		}
+		return reason(line, v.Cause)
 	case *schemas.DeadLetter:
+		s.dead[v.RecordKey] = v
 		return reason(fmt.Sprintf("%s %s %s tries=%d", o.Topic, o.Key, v.Reason, v.Tries), v.Message)
 	}
 	return fmt.Sprintf("%s %s %T", o.Topic, o.Key, o.Value)
@@ -150,6 +158,8 @@ func value(v *string) string {
 	switch {
 	case v == nil:
 		return "null"
+	case len(*v) > 1000:
+		return fmt.Sprintf("%s…(%d bytes)", (*v)[:3], len(*v))
 	case strings.ContainsAny(*v, " \n") || *v == "":
 		return fmt.Sprintf("%q", *v)
 	}

@@ -75,6 +75,7 @@ func (b *batch) run(base state.Reader, pos *positions) error {
 	b.pos = pos.clone()
 	b.now = max(b.now, pos.Now)
 	b.tx = pipeline.NewTx(b.partition, b.now, base)
+	b.tx.Check = b.fits
 	b.out = make([]produced, 0, 2*len(b.inputs))
 	b.journal = &schemas.JournalEntry{Sequence: pos.Sequence + 1, At: b.now, CodeVersion: pipeline.Version, Resumed: b.resume}
 	if b.resume {
@@ -170,24 +171,52 @@ func guarded(work func() error) (err error) {
 
 // encode encodes what was emitted since the mark, and checks sizes.
 func (b *batch) encode(src string, mark pipeline.Mark) error {
-	for i, o := range b.tx.TakeOutputs(mark) {
+	outs := b.tx.TakeOutputs(mark)
+	for i := range outs {
+		o := &outs[i]
+		if err := b.encodeOne(o); err != nil {
+			return err
+		}
 		p := produced{topic: o.Topic, partition: b.partition, key: []byte(o.Key)}
 		if o.Value != nil {
-			var err error
-			if b.buf, err = b.codec.Append(b.buf[:0], o.Topic, o.Value); err != nil {
-				return pipeline.Rejectf(schemas.ReasonInvalid, "its output can't be encoded: %v", err)
-			}
 			p.value = append(make([]byte, 0, len(b.buf)), b.buf...)
-		}
-		if size := len(p.key) + len(p.value); size > schemas.RecordLimit {
-			return pipeline.Rejectf(schemas.ReasonTooLarge, "its output for %s has %d bytes, at most %d fit", o.Topic, size, schemas.RecordLimit)
 		}
 		if t, _ := schemas.TopicByName(o.Topic); !t.Compact {
 			p.headers = []schemas.Header{{Key: sourceHeader, Value: []byte(src + "#" + strconv.Itoa(i))}}
 		}
 		b.out = append(b.out, p)
 	}
-	var err error
+	return b.stateFits(mark)
+}
+
+// fits is encode without keeping anything: a task asks where it can give up a part of
+// a record alone.
+func (b *batch) fits(mark pipeline.Mark) error {
+	outs := b.tx.OutputsSince(mark)
+	for i := range outs {
+		if err := b.encodeOne(&outs[i]); err != nil {
+			return err
+		}
+	}
+	return b.stateFits(mark)
+}
+
+// encodeOne encodes an output's value into the buffer.
+func (b *batch) encodeOne(o *pipeline.Output) (err error) {
+	b.buf = b.buf[:0]
+	if o.Value != nil {
+		if b.buf, err = b.codec.Append(b.buf, o.Topic, o.Value); err != nil {
+			return pipeline.Rejectf(schemas.ReasonInvalid, "its output can't be encoded: %v", err)
+		}
+	}
+	if size := len(o.Key) + len(b.buf); size > schemas.RecordLimit {
+		return pipeline.Rejectf(schemas.ReasonTooLarge, "its output for %s has %d bytes, at most %d fit", o.Topic, size, schemas.RecordLimit)
+	}
+	return nil
+}
+
+// stateFits checks the values written since the mark.
+func (b *batch) stateFits(mark pipeline.Mark) (err error) {
 	b.tx.Store.Touched(mark.Store(), func(k state.Key, v []byte) {
 		if size := len(k.String()) + len(v); size > schemas.RecordLimit && err == nil {
 			err = pipeline.Rejectf(schemas.ReasonTooLarge, "its state has %d bytes, at most %d fit", size, schemas.RecordLimit)

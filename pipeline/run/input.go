@@ -80,6 +80,9 @@ func judge(ctx context.Context, codec Codec, n int32, r *kgo.Record) (*input, er
 		return dead(schemas.ReasonWrongPartition, "the record stands in partition %d, its tenant belongs to %d: set the producer's partitioner to murmur2 over the tenant (librdkafka: partitioner=murmur2_random)", r.Partition, want)
 	}
 	in.Decoded, err = codec.Decode(ctx, in.Topic, r.Value)
+	if a, ok := in.Decoded.(*schemas.ControlAction); ok && a.DeadLetter != nil && err == nil {
+		in.Original, err = original(ctx, codec, a.DeadLetter)
+	}
 	switch {
 	case err == nil:
 		return in, nil
@@ -90,6 +93,33 @@ func judge(ctx context.Context, codec Codec, n int32, r *kgo.Record) (*input, er
 	default:
 		return dead(schemas.ReasonBadAvro, "%v", err)
 	}
+}
+
+// original decodes the input that a dead letter is about; nil if it has none, or none
+// that can be read. The error is registry.ErrUnavailable.
+func original(ctx context.Context, codec Codec, d *schemas.DeadLetter) (*pipeline.Record, error) {
+	if len(d.Value) == 0 {
+		return nil, nil
+	}
+	in := &input{Record: pipeline.Record{Topic: d.Topic, Partition: d.Partition, Offset: d.Offset, Timestamp: d.At, Key: d.Key, Value: d.Value, Headers: d.Headers}}
+	if d.Topic == schemas.TopicEntry {
+		if !in.readOrigin() {
+			return nil, nil
+		}
+		in.Topic = in.originTopic
+	}
+	var err error
+	if in.Tenant, err = schemas.TenantOf(d.Key); err != nil {
+		return nil, nil //nolint:nilerr // it is the dead letter's own trouble
+	}
+	in.Decoded, err = codec.Decode(ctx, in.Topic, d.Value)
+	switch {
+	case errors.Is(err, registry.ErrUnavailable):
+		return nil, err
+	case err != nil:
+		return nil, nil //nolint:nilerr // as above: the task says that it can't be applied
+	}
+	return &in.Record, nil
 }
 
 // size is that of key, value and headers.

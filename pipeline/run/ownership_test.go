@@ -380,7 +380,7 @@ var scenarios = []struct {
 			if r.rnd.IntN(2) == 0 {
 				r.busy(func() { r.eject(name); r.harness.members(2) })
 			} else {
-				r.send(30) // their timers fire with nothing polled
+				r.send(200) // their timers fire with nothing polled
 				r.pause(time.Duration(r.rnd.IntN(700)) * time.Millisecond)
 				r.eject(name)
 				r.harness.members(2)
@@ -439,8 +439,12 @@ func dead(r *round, committed bool) {
 // each timer fires once, no effect leaves without its commit, and no partition has
 // two believers (P1, P6, P12).
 func TestOwnership(t *testing.T) {
+	rounds := *ownershipRounds
+	if testing.Short() {
+		rounds = 1
+	}
 	for _, s := range scenarios {
-		for seed := range *ownershipRounds {
+		for seed := range rounds {
 			t.Run(fmt.Sprintf("%s/%d", s.name, seed), func(t *testing.T) {
 				if kafkaBrokers == "" {
 					t.Parallel() // each has a broker of its own

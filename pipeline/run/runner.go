@@ -121,7 +121,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		began := r.cfg.Now()
 		err := r.session(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop: what it cut off is no error
 		}
 		if errors.Is(err, ErrRefused) {
 			return err

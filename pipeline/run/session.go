@@ -213,7 +213,7 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 	judged, err := s.judge(ctx, polled)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 		return err
 	}

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/crmstream/crmstream/pipeline"
@@ -17,12 +18,14 @@ func (w *world) call(ev *schemas.CallEvent) error {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "a call without call_id")
 	case ev.Revision < 1:
 		return pipeline.Rejectf(schemas.ReasonInvalid, "call %s: revision %d, they begin at 1", ev.CallID, ev.Revision)
+	case ev.StartedAt > w.tx.Now+aheadMost, ev.EndedAt != nil && *ev.EndedAt > w.tx.Now+aheadMost:
+		return pipeline.Rejectf(schemas.ReasonInvalid, "call %s is more than a day in the future: times are milliseconds since 1970, microseconds would look so; send it again as it was", ev.CallID)
 	case ev.EndedAt != nil && *ev.EndedAt < ev.StartedAt:
 		return pipeline.Rejectf(schemas.ReasonOrderImpossible, "call %s ends before it starts", ev.CallID)
 	case ev.DurationSeconds != nil && *ev.DurationSeconds < 0:
 		return pipeline.Rejectf(schemas.ReasonInvalid, "call %s has a negative length", ev.CallID)
 	case ev.StartedAt < w.tx.Now-callWindow:
-		return pipeline.Rejectf(schemas.ReasonTooOld, "call %s is older than thirteen months: nobody knows any more whether it was logged", ev.CallID)
+		return pipeline.Rejectf(schemas.ReasonTooOld, "call %s is older than thirteen months: nobody knows any more whether it was logged (times are milliseconds since 1970, seconds would look so)", ev.CallID)
 	}
 	c, ok, err := get(w, calls, kindCall, ev.CallID)
 	if err != nil {
@@ -30,12 +33,15 @@ func (w *world) call(ev *schemas.CallEvent) error {
 	}
 	if !ok {
 		c = &call{}
+	}
+	if c.Base == 0 {
 		w.timer(ev.StartedAt+callWindow, timerForget, ev.CallID)
-	} else if ev.Revision <= c.Event.Revision {
+	} else if ev.Revision <= c.Base {
 		_, err := w.tx.NextSequence("duplicate calls") // counted (P5)
 		return err
 	}
-	c.Event, c.Ref = *ev, w.ref
+	c.rebase(ev, w.tx.Now)
+	c.Ref = w.ref
 	return w.decide(c)
 }
 
@@ -53,7 +59,13 @@ func (w *world) decide(c *call) error {
 func (w *world) settleFate(c *call) error {
 	w.unhold(c)
 	switch {
-	case c.Event.EndedAt == nil && c.Event.DurationSeconds == nil:
+	case c.Dropped != "":
+		c.Status, c.Reason = schemas.StatusSkipped, c.Dropped
+		return nil
+	case c.Base == 0:
+		c.Status, c.Reason = schemas.StatusHeld, "it was edited, but has not come"
+		return nil
+	case c.Event.EndedAt == nil && c.Event.DurationSeconds == nil && !c.Released:
 		c.Status, c.Reason = schemas.StatusHeld, "the call has not ended"
 		return nil
 	case w.cfg.MinCallSeconds > 0 && c.Event.DurationSeconds != nil && *c.Event.DurationSeconds < w.cfg.MinCallSeconds && len(c.Activities) == 0:
@@ -124,9 +136,9 @@ func (w *world) number(c *call) string {
 // contact, then the number (B1). Several with the number: the call goes on one of
 // them, flagged.
 func (w *world) match(c *call) (*person, error) {
-	if c.Event.CRMLink != nil {
-		l := w.normalLink(*c.Event.CRMLink)
-		if pid, ok, err := w.text(kindLink, linkID(l.Provider, l.Object, l.ID)); err != nil {
+	if l := c.link(); l != nil {
+		l := w.normalLink(*l)
+		if pid, ok, err := w.text(kindLink, w.linkID(l.Provider, l.Object, l.ID)); err != nil {
 			return nil, err
 		} else if ok {
 			ps, _, err := w.load(pid)
@@ -156,7 +168,7 @@ func (w *world) match(c *call) (*person, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ok && ps.Status == "active" && len(ps.Links) > 0 {
+		if ok && ps.Status != statusCRMDeleted && len(ps.Links) > 0 {
 			found = append(found, ps)
 		}
 	}
@@ -191,7 +203,15 @@ func (w *world) rank(p *person) int {
 // number of activities that the CRM has or will have.
 func (w *world) log(c *call, ps *person, provider string) (int, error) {
 	pr, _ := w.profile(provider)
+	acc := w.account(provider)
 	a := c.activity(provider)
+	if a != nil && a.Account != acc.ID { // which this one has replaced
+		if a.ID != "" {
+			return 1, nil // it stays where it was logged, as it is
+		}
+		c.Activities = slices.DeleteFunc(c.Activities, func(x activity) bool { return x.Provider == provider })
+		a = nil
+	}
 	var target *link
 	for i := range ps.Links {
 		l := &ps.Links[i]
@@ -225,15 +245,13 @@ func (w *world) log(c *call, ps *person, provider string) (int, error) {
 		return 0, err
 	}
 	identityField := pr.Activity.IdentityField
-	if acc := w.account(provider); acc != nil {
-		if v, ok := find(acc.Settings, "call_identity"); ok && !blank(v) {
-			identityField = *v
-		}
+	if v, ok := find(acc.Settings, "call_identity"); ok && !blank(v) {
+		identityField = *v
 	}
-	wr := pipeline.Write{Provider: provider, Object: pr.Activity.Object, Key: callKey(c.Event.CallID), IdentityField: identityField, Identity: c.Event.CallID,
+	wr := pipeline.Write{Provider: provider, Account: acc.ID, Object: pr.Activity.Object, Key: callKey(c.Event.CallID), IdentityField: identityField, Identity: c.Event.CallID,
 		Priority: pipeline.PriorityCall}
 	if a == nil {
-		c.Activities = append(c.Activities, activity{Provider: provider, Object: pr.Activity.Object,
+		c.Activities = append(c.Activities, activity{Provider: provider, Account: acc.ID, Object: pr.Activity.Object,
 			Person: schemas.Link{Provider: provider, Object: target.Object, ID: target.ID}})
 		a = &c.Activities[len(c.Activities)-1]
 		wr.Fields, wr.Associations = fields, links
@@ -270,6 +288,14 @@ func (c *call) activity(provider string) *activity {
 	return nil
 }
 
+// link is the CRM record that the call is about, if anybody said so.
+func (c *call) link() *schemas.Link {
+	if c.Link != nil {
+		return c.Link
+	}
+	return c.Event.CRMLink
+}
+
 func callKey(id string) string { return "call:" + id }
 
 // render turns the call into the CRM's form (B15, B16).
@@ -279,12 +305,12 @@ func (w *world) render(c *call, ps *person, l *link, pr *profile.Profile) ([]sch
 	if ev.TimeZone != nil {
 		zone = *ev.TimeZone
 	}
-	owner, known, err := w.text(kindOwner, l.Provider+"\x00"+normalEmail(ev.AgentEmail))
+	owner, known, err := w.text(kindOwner, w.scope(l.Provider)+"\x00"+normalEmail(ev.AgentEmail))
 	if err != nil {
 		return nil, nil, err
 	}
 	if !known && w.cfg.DefaultOwnerEmail != "" {
-		if owner, _, err = w.text(kindOwner, l.Provider+"\x00"+normalEmail(w.cfg.DefaultOwnerEmail)); err != nil {
+		if owner, _, err = w.text(kindOwner, w.scope(l.Provider)+"\x00"+normalEmail(w.cfg.DefaultOwnerEmail)); err != nil {
 			return nil, nil, err
 		}
 	}

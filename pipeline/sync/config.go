@@ -20,11 +20,11 @@ type decodedConfigs struct {
 // decodedConfig is never changed after it was stored: all partitions may read it.
 type decodedConfig struct {
 	raw []byte
-	cfg *schemas.TenantConfig
+	cfg *settings
 }
 
 // config returns the tenant's configuration, to be read only; ok is false if it has
-// none.
+// none. It sets what the tenant's accounts are.
 func (w *world) config() (cfg *schemas.TenantConfig, ok bool, err error) {
 	raw, ok, err := w.tx.Store.Get(w.t.Key(kindConfig, ""))
 	if err != nil || !ok {
@@ -34,12 +34,14 @@ func (w *world) config() (cfg *schemas.TenantConfig, ok bool, err error) {
 	h.Write([]byte(w.t.Name()))
 	slot := &w.s.configs.slots[h.Sum32()%uint32(len(w.s.configs.slots))]
 	if d := slot.Load(); d != nil && bytes.Equal(d.raw, raw) {
-		return d.cfg, true, nil
+		w.orgs = d.cfg.Orgs
+		return &d.cfg.Tenant, true, nil
 	}
-	d := &decodedConfig{raw: bytes.Clone(raw), cfg: new(schemas.TenantConfig)}
+	d := &decodedConfig{raw: bytes.Clone(raw), cfg: new(settings)}
 	if err := configs.Unmarshal(d.raw, d.cfg); err != nil {
 		return nil, false, fmt.Errorf("%w: %w", pipeline.ErrCorrupt, err)
 	}
 	slot.Store(d)
-	return d.cfg, true, nil
+	w.orgs = d.cfg.Orgs
+	return &d.cfg.Tenant, true, nil
 }

@@ -7,6 +7,12 @@
 //
 // Kept here: a record is applied, counted as a duplicate, held (listed) or
 // dead-lettered (P5); merging what is known emits nothing, so that an echo ends
-// (P7); a stream's cursor moves with its event, also where the event is poisonous
-// (P3, P5).
+// (P7); a stream's cursor moves with its event, also where the event is poisonous or
+// too large (P3, P5: the task takes all of it back and calls Skip); an event that
+// continues nothing has its records read.
+//
+// What an operator does is an action: it is done once for its id, and rejected where
+// it would do nothing. Times from outside are bounded by the transaction's own: none
+// in the future wins. Ids of CRM records count within one account: another account of
+// the same CRM is another generation, which sees nothing of the former one.
 package sync

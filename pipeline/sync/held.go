@@ -18,12 +18,10 @@ func (w *world) holdCall(c *call, why string) error {
 	if id := c.Event.ContactID; id != nil {
 		c.HeldOn = append(c.HeldOn, "c:"+*id)
 	}
-	if l := c.Event.CRMLink; l != nil {
+	if l := c.link(); l != nil {
 		l := w.normalLink(*l)
-		c.HeldOn = append(c.HeldOn, "l:"+linkID(l.Provider, l.Object, l.ID))
-		if w.configured(l.Provider) {
-			w.want.Reads = append(w.want.Reads, pipeline.Read{Provider: l.Provider, Object: l.Object, ID: l.ID})
-		}
+		c.HeldOn = append(c.HeldOn, "l:"+w.linkID(l.Provider, l.Object, l.ID))
+		w.read(l.Provider, l.Object, l.ID)
 	}
 	for _, on := range c.HeldOn {
 		w.tx.Store.Put(w.t.Key(kindHeld, on+"\x00"+c.Event.CallID), []byte{1})

@@ -26,7 +26,7 @@ func (w *world) inward(provider string, m *profile.Mapping, v *string) (*string,
 			out = n
 		}
 	case profile.Owner:
-		email, ok, err := w.text(kindOwnerID, provider+"\x00"+out)
+		email, ok, err := w.text(kindOwnerID, w.scope(provider)+"\x00"+out)
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,13 @@ import (
 // The origin of what a dialer says.
 const dialer = "dialer"
 
+// Statuses of a person.
+const (
+	statusActive        = "active"
+	statusCRMDeleted    = "crm_deleted"
+	statusDialerDeleted = "dialer_deleted" // the CRM may still have it
+)
+
 // maxLinks bounds the CRM records of one person: more are a shared number or
 // address, not a person.
 const maxLinks = 50
@@ -27,6 +34,8 @@ type edit struct {
 	set     []string     // fields that have a new value
 	origin  string
 	at      int64
+	// snapshot: it came with an initial load. silent: no CRM is told.
+	snapshot, silent bool
 }
 
 func (w *world) load(id string) (*person, bool, error) {
@@ -35,7 +44,16 @@ func (w *world) load(id string) (*person, bool, error) {
 		return nil, false, err
 	}
 	p := new(person)
-	return p, true, decodePerson(raw, p)
+	if err := decodePerson(raw, p); err != nil {
+		return nil, true, err
+	}
+	for i := range p.Links {
+		if p.Links[i].Generation != w.generation(p.Links[i].Provider) {
+			w.dropFormer(p)
+			break
+		}
+	}
+	return p, true, nil
 }
 
 func (w *world) save(p *person) { w.tx.Store.Put(w.t.Key(kindPerson, p.ID), encodePerson(p)) }
@@ -45,7 +63,7 @@ func (w *world) newPerson() (*person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &person{ID: "p" + strconv.FormatUint(n, 10), Status: "active"}, nil
+	return &person{ID: "p" + strconv.FormatUint(n, 10), Status: statusActive}, nil
 }
 
 // record applies a CRM record that was read.
@@ -53,10 +71,10 @@ func (w *world) record(p *profile.Profile, c *schemas.CRMChange) error {
 	r := c.Record
 	if r.MovedTo != nil {
 		// A merge: the old id is an alias of the survivor's from now on (B7).
-		if pid, ok, err := w.text(kindLink, linkID(c.Provider, c.Object, c.ID)); err != nil {
+		if pid, ok, err := w.text(kindLink, w.linkID(c.Provider, c.Object, c.ID)); err != nil {
 			return err
 		} else if ok {
-			to := linkID(c.Provider, c.Object, *r.MovedTo)
+			to := w.linkID(c.Provider, c.Object, *r.MovedTo)
 			w.setText(kindLink, to, pid)
 			w.wake("l:" + to)
 		}
@@ -65,12 +83,20 @@ func (w *world) record(p *profile.Profile, c *schemas.CRMChange) error {
 	if r.Deleted {
 		return w.deleted(p, c.Object, c.ID)
 	}
-	return w.merge(p, c.Object, c.ID, r.ModifiedAt, r.Fields, r.Cause == "page")
+	snapshot := false
+	if r.Cause == "page" {
+		done, err := w.loaded(c.Provider, c.Object)
+		if err != nil {
+			return err
+		}
+		snapshot = !done
+	}
+	return w.merge(p, c.Object, c.ID, r.ModifiedAt, r.Fields, snapshot)
 }
 
 // deleted stops dialling and keeps the history (B8).
 func (w *world) deleted(p *profile.Profile, object, id string) error {
-	pid, ok, err := w.text(kindLink, linkID(p.Provider, object, id))
+	pid, ok, err := w.text(kindLink, w.linkID(p.Provider, object, id))
 	if err != nil || !ok {
 		return err
 	}
@@ -88,7 +114,7 @@ func (w *world) deleted(p *profile.Profile, object, id string) error {
 		alive = alive || !ps.Links[i].Deleted
 	}
 	if !alive {
-		ps.Status = "crm_deleted"
+		ps.Status = statusCRMDeleted
 	}
 	return w.store(&edit{p: ps, changed: true, dirty: true, origin: p.Provider, at: w.tx.Now})
 }
@@ -103,9 +129,11 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 	if err != nil {
 		return err
 	}
-	e.origin, e.at = p.Provider, at
+	// A time that has not come yet would win over everything until it comes.
+	e.origin, e.at, e.snapshot = p.Provider, min(at, w.tx.Now), snapshot
+	at = e.at
 	if l.Deleted {
-		l.Deleted, e.p.Status, e.changed, e.linked = false, "active", true, true
+		l.Deleted, e.p.Status, e.changed, e.linked = false, statusActive, true, true
 	}
 	if o.AccountField != "" {
 		if v, ok := find(fields, o.AccountField); ok && !blank(v) && l.Account != *v {
@@ -145,7 +173,6 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		}
 		w.take(e, m, nv)
 	}
-	_ = snapshot
 	return w.store(e)
 }
 
@@ -195,13 +222,13 @@ func (w *world) fieldChange(e *edit, name string, old, v *string, cause string) 
 		return // a person that is new has no history: sync.contacts shows it whole
 	}
 	w.tx.Emit(schemas.TopicSyncChanges, w.t.Name()+"/"+e.p.ID, &schemas.FieldChange{Tenant: w.t.Name(), PersonID: e.p.ID, Field: name, Old: old, New: v,
-		Cause: cause, Provenance: &schemas.Provenance{Origin: e.origin, EventTime: e.at, SourceRef: w.ref}})
+		Cause: cause, Provenance: &schemas.Provenance{Origin: e.origin, EventTime: e.at, SourceRef: w.ref, Snapshot: e.snapshot}})
 }
 
 // owner finds the person of a CRM record, or makes one: by id, by unique e-mail, by
 // phone where the name agrees (B1, B2).
 func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields []schemas.Field) (*edit, *link, error) {
-	lid := linkID(p.Provider, o.Name, id)
+	lid := w.linkID(p.Provider, o.Name, id)
 	pid, ok, err := w.text(kindLink, lid)
 	if err != nil {
 		return nil, nil, err
@@ -215,7 +242,7 @@ func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields [
 			if l := ps.link(p.Provider, o.Name, id); l != nil {
 				return &edit{p: ps}, l, nil
 			}
-			ps.Links = append(ps.Links, link{Provider: p.Provider, Object: o.Name, ID: id})
+			ps.Links = append(ps.Links, link{Provider: p.Provider, Object: o.Name, ID: id, Generation: w.generation(p.Provider)})
 			return &edit{p: ps, dirty: true, changed: true, linked: true}, &ps.Links[len(ps.Links)-1], nil
 		}
 	}
@@ -240,7 +267,7 @@ func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields [
 		}
 		e.fresh = true
 	}
-	e.p.Links = append(e.p.Links, link{Provider: p.Provider, Object: o.Name, ID: id})
+	e.p.Links = append(e.p.Links, link{Provider: p.Provider, Object: o.Name, ID: id, Generation: w.generation(p.Provider)})
 	w.setText(kindLink, lid, e.p.ID)
 	w.wake("l:" + lid)
 	return e, &e.p.Links[len(e.p.Links)-1], nil
@@ -313,7 +340,7 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		if p, known := w.profile(c.CRMLink.Provider); known && p.NormalizeID != nil {
 			c.CRMLink.ID = p.NormalizeID(c.CRMLink.ID)
 		}
-		if pid, ok, err = w.text(kindLink, linkID(c.CRMLink.Provider, c.CRMLink.Object, c.CRMLink.ID)); err != nil {
+		if pid, ok, err = w.text(kindLink, w.linkID(c.CRMLink.Provider, c.CRMLink.Object, c.CRMLink.ID)); err != nil {
 			return err
 		}
 	}
@@ -321,6 +348,9 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		if e.p, _, err = w.load(pid); err != nil {
 			return err
 		}
+	}
+	if c.Deleted {
+		return w.contactDeleted(c, e)
 	}
 	if e.p == nil {
 		looks := person{}
@@ -344,6 +374,9 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		e.p.ContactID, e.changed, e.dirty = &c.ContactID, true, true
 		w.setText(kindContact, c.ContactID, e.p.ID)
 		w.wake("c:" + c.ContactID)
+	}
+	if e.p.Status == statusDialerDeleted {
+		e.p.Status, e.changed, e.dirty = statusActive, true, true
 	}
 	var m profile.Mapping
 	for i := range c.Fields {
@@ -395,38 +428,15 @@ func (w *world) dialerValue(name, v string) string {
 	return v
 }
 
-// event acts on what a dialer says beside calls and contacts.
-func (w *world) event(ev *schemas.DialerEvent) error {
-	switch ev.Type {
-	case "dnc_changed":
-		return w.dnc(ev)
+// contactDeleted takes over that a contact is gone in the dialer. Nothing is deleted,
+// or written, in a CRM (B8): the person stays, and calls of it are still logged.
+func (w *world) contactDeleted(c *schemas.ContactChange, e *edit) error {
+	if e.p == nil || e.p.ContactID == nil || *e.p.ContactID != c.ContactID {
+		return nil // it never came, or the person is another contact's by now
 	}
-	return pipeline.Rejectf(schemas.ReasonUnsupported, "events of type %q are not acted on by this version", ev.Type)
-}
-
-// dnc is the explicit act that alone may clear do-not-call (B23).
-func (w *world) dnc(ev *schemas.DialerEvent) error {
-	if ev.ContactID == nil {
-		return pipeline.Rejectf(schemas.ReasonInvalid, "dnc_changed without contact_id")
+	e.p.ContactID, e.changed, e.dirty, e.silent = nil, true, true, true
+	if e.p.Status == statusActive {
+		e.p.Status = statusDialerDeleted
 	}
-	v, ok := find(ev.Fields, "do_not_call")
-	if !ok || v == nil {
-		return pipeline.Rejectf(schemas.ReasonInvalid, "dnc_changed without the field do_not_call")
-	}
-	pid, ok, err := w.text(kindContact, *ev.ContactID)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return w.contact(&schemas.ContactChange{ContactID: *ev.ContactID, ModifiedAt: ev.At, Fields: ev.Fields})
-	}
-	ps, ok, err := w.load(pid)
-	if err != nil || !ok || ev.At < ps.DNCAt || ps.DNC == truth(v) {
-		return err
-	}
-	e := &edit{p: ps, changed: true, dirty: true, origin: dialer, at: ev.At}
-	old := strconv.FormatBool(ps.DNC)
-	ps.DNC, ps.DNCAt = truth(v), ev.At
-	w.fieldChange(e, "do_not_call", &old, v, "explicit act")
 	return w.store(e)
 }

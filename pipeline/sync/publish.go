@@ -28,7 +28,9 @@ func (w *world) store(e *edit) error {
 	}
 	// Unchanged, too: a CRM told a value that lost against a newer one of ours; it is
 	// told again.
-	w.outbound(e.p)
+	if !e.silent {
+		w.outbound(e.p)
+	}
 	w.save(e.p)
 	return nil
 }
@@ -106,7 +108,7 @@ func (w *world) publish(e *edit) {
 	p := e.p
 	c := &schemas.SyncContact{Tenant: w.t.Name(), PersonID: p.ID, DoNotCall: p.DNC, ContactID: p.ContactID, Status: p.Status,
 		Fields: make([]schemas.Field, 0, len(p.Fields)), Links: make([]schemas.Link, 0, len(p.Links)),
-		Provenance: &schemas.Provenance{Origin: e.origin, EventTime: e.at, SourceRef: w.ref}}
+		Provenance: &schemas.Provenance{Origin: e.origin, EventTime: e.at, SourceRef: w.ref, Snapshot: e.snapshot}}
 	for i := range p.Fields {
 		c.Fields = append(c.Fields, schemas.Field{Name: p.Fields[i].Name, Value: p.Fields[i].Value})
 	}
@@ -123,7 +125,8 @@ func (w *world) outbound(p *person) {
 	for i := range p.Links {
 		l := &p.Links[i]
 		pr, ok := w.profile(l.Provider)
-		if !ok || l.Deleted || !w.configured(l.Provider) {
+		acc := w.account(l.Provider)
+		if !ok || l.Deleted || acc == nil {
 			continue
 		}
 		o, ok := pr.ObjectByName(l.Object)
@@ -162,7 +165,7 @@ func (w *world) outbound(p *person) {
 			continue
 		}
 		l.Revision++
-		w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Object: l.Object, Key: personKey(p.ID, l.Object, l.ID), ID: l.ID,
+		w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: personKey(p.ID, l.Object, l.ID), ID: l.ID,
 			Fields: fields, Priority: priority, Revision: l.Revision})
 	}
 }
@@ -185,22 +188,4 @@ func (w *world) outward(p *person, m *profile.Mapping) (v *string, has bool) {
 		return nil, false
 	}
 	return cut(m, f.Value), true
-}
-
-func (w *world) configured(provider string) bool {
-	for _, a := range w.cfg.Accounts {
-		if a.Provider == provider {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *world) account(provider string) *schemas.Account {
-	for i := range w.cfg.Accounts {
-		if w.cfg.Accounts[i].Provider == provider {
-			return &w.cfg.Accounts[i]
-		}
-	}
-	return nil
 }

@@ -22,7 +22,7 @@ func (w *world) learn(r *schemas.AttemptResult) error {
 		if !ok {
 			continue
 		}
-		if a := c.activity(r.Provider); a != nil && a.ID == "" {
+		if a := c.activity(r.Provider); a != nil && a.ID == "" && (r.Account == "" || r.Account == a.Account) {
 			a.ID = it.ID
 			if it.URL != "" {
 				a.URL = it.URL
@@ -75,7 +75,7 @@ func (w *world) settleCall(st *pipeline.Settlement, id string) error {
 		return err
 	}
 	a := c.activity(st.Provider)
-	if a == nil {
+	if a == nil || a.Account != st.Account {
 		return nil
 	}
 	if st.ID != "" {
@@ -101,6 +101,9 @@ func (w *world) settleCall(st *pipeline.Settlement, id string) error {
 
 // settlePerson remembers what the CRM holds now.
 func (w *world) settlePerson(st *pipeline.Settlement) error {
+	if a := w.account(st.Provider); a != nil && a.ID != st.Account {
+		return nil // of an account that was replaced
+	}
 	parts := strings.SplitN(st.Key, ":", 4)
 	if len(parts) != 4 {
 		return nil
@@ -129,7 +132,7 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 		case st.Status == schemas.StatusSynced:
 			l.Known = set(l.Known, f.Name, f.Value)
 			l.Refused = unset(l.Refused, f.Name)
-		case pending:
+		case pending && st.Reason != schemas.ReasonCredentialLost: // that says nothing of the value
 			l.Refused = set(l.Refused, f.Name, f.Value)
 		}
 	}

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
@@ -12,7 +13,7 @@ import (
 
 // Kinds of state entries. Those of deliver are other letters.
 const (
-	kindConfig  state.Kind = 'g' // → schemas.TenantConfig
+	kindConfig  state.Kind = 'g' // → settings
 	kindPerson  state.Kind = 'p' // id → person
 	kindLink    state.Kind = 'l' // provider NUL object NUL id → person id
 	kindContact state.Kind = 'c' // dialer contact id → person id
@@ -25,6 +26,8 @@ const (
 	kindOwnerID state.Kind = 'I' // provider NUL owner id → e-mail
 	kindUnknown state.Kind = 'u' // seq → record of a tenant that is not configured
 	kindWaiting state.Kind = 'w' // there are such records
+	kindAction  state.Kind = 'D' // action id: it was done
+	kindLoaded  state.Kind = 'L' // provider NUL object: read to its end once
 )
 
 // Kinds of timers. Those of deliver are small letters.
@@ -33,6 +36,10 @@ const (
 	timerGiveUp   byte = 'G' // call id: held too long
 	timerForget   byte = 'F' // call id: outside the window of duplicates
 	timerUnknown  byte = 'U' // tenant: its configuration came, or never did
+	timerDrop     byte = 'D' // what calls waited for: they are not to be logged
+	timerAction   byte = 'A' // action id: its repeat is no longer to be expected
+	timerSweep    byte = 'W' // person id, or "" for the first: those after it may have links of replaced accounts
+	sweepAtOnce        = 200 // persons looked at in one tick
 	releaseAtOnce      = 100 // calls released in one tick
 )
 
@@ -41,6 +48,8 @@ const (
 	callWindow    = 396 * day // thirteen months
 	heldFor       = 30 * day
 	unknownFor    = day
+	aheadMost     = day      // of a time from outside: clocks differ, but not so much
+	actionFor     = 90 * day // what control.actions keeps
 	unknownMost   = 10_000
 	unknownBytes  = 64 << 20
 	unknownAtOnce = 1000
@@ -48,6 +57,20 @@ const (
 
 // system entries: the tenants of a partition, and how much is held for unknown ones.
 const sysTenant state.Kind = 'T'
+
+// settings is what a tenant is configured to, and the accounts that it has had.
+type settings struct {
+	Tenant schemas.TenantConfig `avro:"tenant"`
+	Orgs   []org                `avro:"orgs"`
+}
+
+// org is the account of one CRM, kept when it is taken out: the same id coming back
+// is the same CRM.
+type org struct {
+	Provider   string `avro:"provider"`
+	ID         string `avro:"id"`
+	Generation int64  `avro:"generation"` // how many accounts it has replaced
+}
 
 type fieldValue struct {
 	Name  string  `avro:"name"`
@@ -69,6 +92,9 @@ type link struct {
 	Account  string          `avro:"account"`
 	Deleted  bool            `avro:"deleted"`
 	Revision int64           `avro:"revision"` // of the last write
+	// Generation of the account: a link of an earlier one is dropped when its person is
+	// next looked at.
+	Generation int64 `avro:"generation"`
 }
 
 type person struct {
@@ -83,6 +109,7 @@ type person struct {
 
 type activity struct {
 	Provider string          `avro:"provider"`
+	Account  string          `avro:"account"` // id of the account that it is in
 	Object   string          `avro:"object"`
 	ID       string          `avro:"id"`
 	URL      string          `avro:"url"`
@@ -96,7 +123,12 @@ type activity struct {
 }
 
 type call struct {
-	Event      schemas.CallEvent `avro:"event"`
+	Event      schemas.CallEvent `avro:"event"`    // as edited
+	Base       int64             `avro:"base"`     // revision that came whole; 0 = none yet
+	Edits      []callEdit        `avro:"edits"`    // by name
+	Dropped    string            `avro:"dropped"`  // why somebody decided that it is not to be logged; "" = nobody did
+	Released   bool              `avro:"released"` // to be logged although it has not ended
+	Link       *schemas.Link     `avro:"link"`     // the record that somebody named for it
 	Person     string            `avro:"person"`
 	Ambiguous  bool              `avro:"ambiguous"`
 	Candidates []schemas.Link    `avro:"candidates"`
@@ -111,6 +143,7 @@ type call struct {
 type position struct {
 	Epoch  int64  `avro:"epoch"`
 	Cursor string `avro:"cursor"`
+	Seen   []byte `avro:"seen"` // the last cursors, four bytes of a hash each
 }
 
 type heldRecord struct {
@@ -127,6 +160,9 @@ type heldRecord struct {
 	Change    *schemas.CRMChange     `avro:"change"`
 	Result    *schemas.AttemptResult `avro:"result"`
 	Action    *schemas.ControlAction `avro:"action"`
+	// OriginalTopic is, of an action with an original, the topic of it; the original's
+	// value is then one of the above.
+	OriginalTopic string `avro:"original_topic"`
 }
 
 type heldTotal struct {
@@ -135,7 +171,7 @@ type heldTotal struct {
 }
 
 var (
-	configs    = value.New[schemas.TenantConfig]("tenant configuration")
+	configs    = value.New[settings]("tenant configuration")
 	persons    = value.New[person]("person") // of which personcodec.go is a fast form
 	calls      = value.New[call]("call")
 	streams    = value.New[position]("stream position")
@@ -149,6 +185,7 @@ type world struct {
 	tx   *pipeline.Tx
 	t    state.Tenant
 	cfg  *schemas.TenantConfig
+	orgs []org
 	want pipeline.Intents
 	ref  string // the input under work
 }
@@ -206,7 +243,36 @@ func (w *world) members(k state.Kind, v string, limit int) ([]string, error) {
 	return ids, err
 }
 
-func linkID(provider, object, id string) string { return provider + "\x00" + object + "\x00" + id }
+// scope names a CRM in keys: ids of an account that was replaced mean nothing in the
+// new one.
+func (w *world) scope(provider string) string {
+	if g := w.generation(provider); g > 0 {
+		return provider + "~" + strconv.FormatInt(g, 10)
+	}
+	return provider
+}
+
+func (w *world) generation(provider string) int64 {
+	if o := w.org(provider); o != nil {
+		return o.Generation
+	}
+	return 0
+}
+
+// org is the account of a CRM that the tenant has, or had last; nil if it never had
+// one.
+func (w *world) org(provider string) *org {
+	for i := range w.orgs {
+		if w.orgs[i].Provider == provider {
+			return &w.orgs[i]
+		}
+	}
+	return nil
+}
+
+func (w *world) linkID(provider, object, id string) string {
+	return w.scope(provider) + "\x00" + object + "\x00" + id
+}
 
 func (w *world) profile(provider string) (*profile.Profile, bool) {
 	p, ok := w.s.profiles[provider]

@@ -28,11 +28,20 @@ func New(profiles []*profile.Profile) *Sync {
 	return s
 }
 
-// Step applies one record and returns what should be written.
-func (s *Sync) Step(tx *pipeline.Tx, in *pipeline.Record) (pipeline.Intents, error) {
+// Again applies a record that was held, or given up before, as if it came now: to
+// sync and to deliver, too.
+type Again func(in *pipeline.Record) error
+
+// Step applies one record and returns what should be written. again is called only
+// for a *schemas.ControlAction.
+func (s *Sync) Step(tx *pipeline.Tx, in *pipeline.Record, again Again) (pipeline.Intents, error) {
 	w := &world{s: s, tx: tx, t: tx.Tenant(in.Tenant), ref: ref(in)}
-	if c, ok := in.Decoded.(*schemas.TenantConfig); ok {
-		err := w.configure(c)
+	switch v := in.Decoded.(type) {
+	case *schemas.TenantConfig:
+		err := w.configure(v)
+		return w.want, err
+	case *schemas.AttemptResult: // what it teaches needs no configuration, and no order
+		err := w.learn(v)
 		return w.want, err
 	}
 	cfg, ok, err := w.config()
@@ -48,7 +57,19 @@ func (s *Sync) Step(tx *pipeline.Tx, in *pipeline.Record) (pipeline.Intents, err
 		return w.want, err
 	}
 	w.cfg = cfg
-	err = w.apply(in.Decoded)
+	err = w.apply(in, again)
+	return w.want, err
+}
+
+// Apply is Step for a record whose time has come: it is not held.
+func (s *Sync) Apply(tx *pipeline.Tx, in *pipeline.Record, again Again) (pipeline.Intents, error) {
+	w := &world{s: s, tx: tx, t: tx.Tenant(in.Tenant), ref: ref(in)}
+	cfg, ok, err := w.config()
+	if err != nil || !ok {
+		return w.want, err
+	}
+	w.cfg = cfg
+	err = w.apply(in, again)
 	return w.want, err
 }
 
@@ -56,8 +77,8 @@ func ref(in *pipeline.Record) string {
 	return in.Topic + "-" + strconv.Itoa(int(in.Partition)) + "@" + strconv.FormatInt(in.Offset, 10)
 }
 
-func (w *world) apply(v any) error {
-	switch v := v.(type) {
+func (w *world) apply(in *pipeline.Record, again Again) error {
+	switch v := in.Decoded.(type) {
 	case *schemas.CallEvent:
 		return w.call(v)
 	case *schemas.ContactChange:
@@ -69,9 +90,9 @@ func (w *world) apply(v any) error {
 	case *schemas.AttemptResult:
 		return w.learn(v)
 	case *schemas.ControlAction:
-		return pipeline.Rejectf(schemas.ReasonUnsupported, "the action %q is not known to this version", v.Kind)
+		return w.action(v, in.Original, again)
 	}
-	return pipeline.Rejectf(schemas.ReasonUnsupported, "a %T is nothing that this version acts on", v)
+	return pipeline.Rejectf(schemas.ReasonUnsupported, "a %T is nothing that this version acts on", in.Decoded)
 }
 
 // configure takes a tenant's configuration over; the highest version counts.
@@ -86,7 +107,10 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 	if ok && old.Version >= c.Version {
 		return nil // a repeat
 	}
-	put(w, configs, kindConfig, "", c)
+	if err := w.adopt(c); err != nil {
+		return err
+	}
+	put(w, configs, kindConfig, "", &settings{*c, w.orgs})
 	w.tx.Store.Put(state.System(w.tx.Partition, sysTenant, c.Tenant), []byte{1})
 	w.cfg = c
 	now := make(map[string]bool)
@@ -168,6 +192,12 @@ func (w *world) change(c *schemas.CRMChange) error {
 	if !ok {
 		return pipeline.Rejectf(schemas.ReasonUnsupported, "no connector for %q", c.Provider)
 	}
+	switch o := w.org(c.Provider); {
+	case o == nil:
+		return pipeline.Rejectf(schemas.ReasonUnsupported, "the tenant never had an account of %q", c.Provider)
+	case c.Account != "" && c.Account != o.ID:
+		return pipeline.Rejectf(schemas.ReasonCredentialLost, "it was seen in the account %s, the tenant's is %s", c.Account, o.ID)
+	}
 	if p.NormalizeID != nil && c.ID != "" {
 		c.ID = p.NormalizeID(c.ID)
 	}
@@ -185,83 +215,12 @@ func (w *world) change(c *schemas.CRMChange) error {
 	case c.Stream != nil:
 		return w.stream(p, c)
 	case c.Hint != nil:
-		w.want.Reads = append(w.want.Reads, pipeline.Read{Provider: c.Provider, Object: c.Object, ID: c.ID})
+		w.read(c.Provider, c.Object, c.ID)
 		return nil
 	case c.Reference != nil:
 		return w.reference(c)
 	}
-	return nil // a page marker moves deliver's cursor alone
-}
-
-// stream moves the stream's cursor and applies the event, each for itself: an event
-// that cannot be applied must not stop the stream (P3, P5).
-func (w *world) stream(p *profile.Profile, c *schemas.CRMChange) error {
-	e := c.Stream
-	pos, ok, err := get(w, streams, kindStream, c.Provider)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		pos = &position{}
-	}
-	if e.Reset {
-		if e.Epoch != pos.Epoch+1 {
-			return nil // known
-		}
-		put(w, streams, kindStream, c.Provider, &position{e.Epoch, e.To})
-		w.want.Restart = append(w.want.Restart, c.Provider)
-		return nil
-	}
-	if e.Epoch != pos.Epoch || e.From != pos.Cursor {
-		return nil // a duplicate
-	}
-	put(w, streams, kindStream, c.Provider, &position{e.Epoch, e.To})
-	mark, want := w.tx.Mark(), w.want
-	if err := w.guarded(func() error { return w.pushed(p, c) }); err != nil {
-		reject, ok := err.(*pipeline.Reject)
-		if !ok {
-			return err
-		}
-		w.tx.Rollback(mark)
-		w.want = want
-		w.dead(reject, c.Provider+"/"+c.Object+"/"+e.To)
-	}
-	return nil
-}
-
-func (w *world) guarded(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = pipeline.Rejectf(schemas.ReasonPanic, "%v", p)
-		}
-	}()
-	return fn()
-}
-
-func (w *world) dead(r *pipeline.Reject, key string) {
-	d := &schemas.DeadLetter{Tenant: w.t.Name(), Reason: r.Reason, Message: r.Detail, RecordKey: key, Topic: schemas.TopicCRMChanges, Partition: w.tx.Partition, At: w.tx.Now}
-	w.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
-}
-
-func (w *world) pushed(p *profile.Profile, c *schemas.CRMChange) error {
-	for _, id := range c.Stream.RecordIDs {
-		if p.NormalizeID != nil {
-			id = p.NormalizeID(id)
-		}
-		var err error
-		switch c.Stream.ChangeType {
-		case "CREATE", "UPDATE":
-			err = w.merge(p, c.Object, id, c.Stream.ModifiedAt, c.Stream.Fields, false)
-		case "DELETE", "GAP_DELETE":
-			err = w.deleted(p, c.Object, id)
-		default: // UNDELETE and gaps say that something is so, not what
-			w.want.Reads = append(w.want.Reads, pipeline.Read{Provider: c.Provider, Object: c.Object, ID: id})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.pageEnd(p, c.PageEnd) // deliver moves the cursor
 }
 
 // reference keeps owners both ways.
@@ -283,8 +242,8 @@ func (w *world) reference(c *schemas.CRMChange) error {
 	if email == "" || c.ID == "" {
 		return nil
 	}
-	w.setText(kindOwnerID, c.Provider+"\x00"+c.ID, email)
-	key := c.Provider + "\x00" + email
+	w.setText(kindOwnerID, w.scope(c.Provider)+"\x00"+c.ID, email)
+	key := w.scope(c.Provider) + "\x00" + email
 	owner, ok, err := w.text(kindOwner, key)
 	switch {
 	case err != nil:
@@ -298,10 +257,10 @@ func (w *world) reference(c *schemas.CRMChange) error {
 }
 
 // Tick fires a timer of sync; ok is false for one that is not its own.
-func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer) (want pipeline.Intents, ok bool, err error) {
+func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipeline.Intents, ok bool, err error) {
 	w := &world{s: s, tx: tx, t: tx.Tenant(tm.Tenant), ref: "timer"}
 	switch tm.Kind {
-	case timerRelease, timerGiveUp, timerForget, timerUnknown:
+	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep:
 	default:
 		return w.want, false, nil
 	}
@@ -311,7 +270,7 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer) (want pipeline.Intents, 
 	}
 	w.cfg = cfg
 	if tm.Kind == timerUnknown {
-		err := w.unknownTick(configured && !cfg.Removed)
+		err := w.unknownTick(configured && !cfg.Removed, again)
 		return w.want, true, err
 	}
 	if !configured {
@@ -320,6 +279,12 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer) (want pipeline.Intents, 
 	switch tm.Kind {
 	case timerRelease:
 		err = w.release(tm.ID)
+	case timerDrop:
+		err = w.dropAll(tm.ID)
+	case timerSweep:
+		err = w.sweep(tm.ID)
+	case timerAction:
+		w.tx.Store.Delete(w.t.Key(kindAction, tm.ID))
 	case timerGiveUp:
 		err = w.giveUp(tm.ID)
 	case timerForget:

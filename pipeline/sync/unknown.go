@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/crmstream/crmstream/pipeline"
@@ -31,7 +32,14 @@ func (w *world) hold(in *pipeline.Record) error {
 		return pipeline.Rejectf(schemas.ReasonUnknownTenant, "the tenant is not configured, and %d records wait already: crmstream tenants apply, then redrive", total.Records)
 	}
 	h := &heldRecord{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset, Timestamp: in.Timestamp, Key: in.Key, Value: in.Value, At: w.tx.Now}
-	switch v := in.Decoded.(type) {
+	body := in.Decoded
+	if v, ok := body.(*schemas.ControlAction); ok {
+		h.Action, body = v, nil
+		if in.Original != nil {
+			h.OriginalTopic, body = in.Original.Topic, in.Original.Decoded
+		}
+	}
+	switch v := body.(type) {
 	case *schemas.CallEvent:
 		h.Call = v
 	case *schemas.ContactChange:
@@ -42,8 +50,6 @@ func (w *world) hold(in *pipeline.Record) error {
 		h.Change = v
 	case *schemas.AttemptResult:
 		h.Result = v
-	case *schemas.ControlAction:
-		h.Action = v
 	}
 	seq, err := w.tx.NextSequence("unknown")
 	if err != nil {
@@ -59,8 +65,8 @@ func (w *world) hold(in *pipeline.Record) error {
 }
 
 // unknownTick releases what waited for the configuration, in order, or gives up
-// what has waited too long.
-func (w *world) unknownTick(configured bool) error {
+// what has waited too long. Each is applied for itself (P5).
+func (w *world) unknownTick(configured bool, again Again) error {
 	type item struct {
 		id string
 		h  *heldRecord
@@ -92,22 +98,28 @@ func (w *world) unknownTick(configured bool) error {
 		w.tx.Store.Delete(w.t.Key(kindUnknown, it.id))
 		total.Records--
 		total.Bytes -= int64(len(it.h.Value))
-		w.ref = it.h.Topic
-		reject := pipeline.Rejectf(schemas.ReasonUnknownTenant, "no configuration of the tenant came in 24 hours: crmstream tenants apply, then redrive")
+		in := it.h.record(w.t.Name())
+		why := &pipeline.Reject{Reason: schemas.ReasonUnknownTenant, Detail: "no configuration of the tenant came in 24 hours: crmstream tenants apply, then redrive"}
 		if configured {
-			mark, want := w.tx.Mark(), w.want
-			if reject = w.guarded(func() error { return w.apply(it.h.decoded()) }); reject == nil {
+			mark := w.tx.Mark()
+			err := guarded(func() error { return again(in) })
+			if err == nil {
+				err = w.tx.Fits(mark)
+			}
+			if err == nil {
 				continue
 			}
-			if _, ok := reject.(*pipeline.Reject); !ok {
-				return reject
+			if !errors.As(err, &why) {
+				return err
 			}
 			w.tx.Rollback(mark)
-			w.want = want
+			if err = w.skip(in, why); err == nil {
+				continue // its cursor moved, and it says so itself
+			} else if !errors.As(err, &why) {
+				return err
+			}
 		}
-		r := reject.(*pipeline.Reject)
-		d := &schemas.DeadLetter{Tenant: w.t.Name(), Reason: r.Reason, Message: r.Detail, Topic: it.h.Topic, Partition: it.h.Partition, Offset: it.h.Offset,
-			Key: it.h.Key, Value: it.h.Value, At: w.tx.Now}
+		d := deadLetter(in, why, w.tx.Now)
 		w.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
 	}
 	w.tx.Store.Put(w.totalKey(), heldTotals.Marshal(total))
@@ -128,19 +140,39 @@ func (w *world) unknownTick(configured bool) error {
 	return nil
 }
 
-func (h *heldRecord) decoded() any {
+// guarded turns a panic into a rejection.
+func guarded(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = pipeline.Rejectf(schemas.ReasonPanic, "%v", p)
+		}
+	}()
+	return fn()
+}
+
+// record is what was held.
+func (h *heldRecord) record(tenant string) *pipeline.Record {
+	in := &pipeline.Record{Topic: h.Topic, Partition: h.Partition, Offset: h.Offset, Timestamp: h.Timestamp, Tenant: tenant, Key: h.Key, Value: h.Value}
+	var body any
 	switch {
 	case h.Call != nil:
-		return h.Call
+		body = h.Call
 	case h.Contact != nil:
-		return h.Contact
+		body = h.Contact
 	case h.Event != nil:
-		return h.Event
+		body = h.Event
 	case h.Change != nil:
-		return h.Change
+		body = h.Change
 	case h.Result != nil:
-		return h.Result
-	default:
-		return h.Action
+		body = h.Result
 	}
+	if h.Action == nil {
+		in.Decoded = body
+		return in
+	}
+	in.Decoded = h.Action
+	if d := h.Action.DeadLetter; d != nil && body != nil {
+		in.Original = &pipeline.Record{Topic: h.OriginalTopic, Partition: d.Partition, Offset: d.Offset, Tenant: tenant, Key: d.Key, Value: d.Value, Decoded: body}
+	}
+	return in
 }

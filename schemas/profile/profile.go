@@ -93,7 +93,10 @@ type Activity struct {
 // Limits bound what one request may carry.
 type Limits struct {
 	Upsert, Update, Create, Read int // records
-	InFlight                     int // requests of one account at a time
+	// Bytes of names and values that one request may carry; 0 = 512 KiB. One record
+	// always goes, alone.
+	Bytes    int
+	InFlight int // requests of one account at a time
 	// Gap is the least time between two requests of one account. A CRM that counts
 	// requests in a window is used evenly by it: what waits meanwhile goes in one
 	// request. 0 = none.

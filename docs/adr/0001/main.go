@@ -136,7 +136,7 @@ func inChild(w io.Writer, label, mode string) (died bool, err error) {
 		fmt.Fprintf(w, "%-29s the process is gone, past recover: %s\n", label, firstLine(stderr.String()))
 		return true, nil
 	default:
-		return false, fmt.Errorf("the child ended with %v: %s%s", exit, stdout.String(), firstLine(stderr.String()))
+		return false, fmt.Errorf("the child ended with %w: %s%s", exit, stdout.String(), firstLine(stderr.String()))
 	}
 }
 

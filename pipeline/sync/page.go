@@ -1,0 +1,34 @@
+package sync
+
+import (
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+)
+
+// pageEnd notes that an object was read to its end: what pages bring before that is
+// the initial load, and published as a snapshot (B34).
+func (w *world) pageEnd(p *profile.Profile, m *schemas.PageMarker) error {
+	src, ok := p.SourceByName(m.Source)
+	if !ok || !m.Last {
+		return nil
+	}
+	_, err := w.mark(kindLoaded, p.Provider+"\x00"+src.Object)
+	return err
+}
+
+func (w *world) loaded(provider, object string) (bool, error) {
+	_, ok, err := w.tx.Store.Get(w.t.Key(kindLoaded, provider+"\x00"+object))
+	return ok, err
+}
+
+// unload says that a CRM is to be read from its beginning again.
+func (w *world) unload(provider string) error {
+	p, ok := w.profile(provider)
+	if !ok {
+		return nil
+	}
+	for i := range p.Sources {
+		w.tx.Store.Delete(w.t.Key(kindLoaded, provider+"\x00"+p.Sources[i].Object))
+	}
+	return nil
+}
