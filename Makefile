@@ -1,6 +1,7 @@
 # Every target with a text behind "##" is listed by `make help`.
 GO ?= go
 PKGS ?= ./...
+GOLANGCI = v2.5.0
 # The packages whose tests run under the race detector in `make race`.
 RACE = ./schemas/... ./state/... ./pipeline/... ./connectors/...
 
@@ -24,7 +25,7 @@ lint: ## vet, formatting and the project's own rules
 	$(GO) vet ./...
 	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt-ed: $$files"; exit 1; fi
 	$(GO) test -count=1 ./internal/house
-	@if command -v golangci-lint >/dev/null 2>&1; then golangci-lint run; else echo "golangci-lint is not installed: skipped (go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0)"; fi
+	@if command -v golangci-lint >/dev/null 2>&1; then golangci-lint run; else echo "golangci-lint is not installed: skipped (go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI))"; fi
 
 check: lint test ## what a change must pass before it is pushed
 

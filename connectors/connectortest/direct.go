@@ -28,7 +28,7 @@ func (d *Direct) RoundTrip(r *http.Request) (res *http.Response, err error) {
 		return nil, err
 	}
 	defer func() {
-		if p := recover(); p == http.ErrAbortHandler {
+		if p := recover(); p == http.ErrAbortHandler { //nolint:errorlint // it is the value itself
 			res, err = nil, errors.New("connection lost")
 		} else if p != nil {
 			panic(p)

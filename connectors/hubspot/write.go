@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -136,8 +137,8 @@ func (a *attempt) inputs() (inputs []input, places []int) {
 
 // refused settles an answer that is no 2xx for n records.
 func (a *attempt) refused(res *base.Reply, err error, outcome rest.Outcome, n int) {
-	e, ok := err.(*rest.Error)
-	if !ok || res == nil || (e.Class != schemas.ErrBatch && e.Class != schemas.ErrNotFound) {
+	var e *rest.Error
+	if !errors.As(err, &e) || res == nil || (e.Class != schemas.ErrBatch && e.Class != schemas.ErrNotFound) {
 		a.Fail(err, outcome)
 		return
 	}
@@ -233,7 +234,7 @@ func (a *attempt) link(ctx context.Context) {
 	}
 	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodPost, "/crm/v4/associations/"+a.At.Object+"/"+contacts+"/batch/associate/default", nil, map[string]any{"inputs": inputs})
 	if err != nil {
-		if e, ok := err.(*rest.Error); ok && e.Class == schemas.ErrNotFound {
+		if e := (*rest.Error)(nil); errors.As(err, &e) && e.Class == schemas.ErrNotFound {
 			e.Class = schemas.ErrBatch // either end may be the one that is gone
 		}
 		a.refused(res, err, outcome, len(places))

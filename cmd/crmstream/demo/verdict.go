@@ -111,7 +111,7 @@ func Verify(ctx context.Context, dir string) (*Verdict, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer sims.Close()
+		defer sims.Close() //nolint:errcheck // they are only asked
 		a.Salesforce, a.HubSpot = strings.TrimPrefix(sims.sfURL, "http://"), strings.TrimPrefix(sims.hsURL, "http://")
 	}
 	for _, t := range w.tenants {

@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"sort"
@@ -42,7 +43,7 @@ func DecodeAll(file string, src []byte, fresh func() any) ([]*Places, error) {
 	for _, doc := range all {
 		p, err := decode(file, doc, fresh())
 		places = append(places, p)
-		if ms, ok := err.(Mistakes); ok {
+		if ms := (Mistakes)(nil); errors.As(err, &ms) {
 			mistakes = append(mistakes, ms...)
 		}
 	}
