@@ -20,7 +20,8 @@ type lease struct {
 	// rebalance is how long the coordinator may hold an answer to a join or a sync.
 	rebalance time.Duration
 
-	heard   atomic.Int64 // steady ns, of the last answer
+	heard   atomic.Int64 // steady ns, of the coordinator's last answer
+	any     atomic.Int64 // steady ns, of the last answer to whatever request
 	joining atomic.Int64 // steady ns, since a join or sync is without an answer; 0 = none is
 }
 
@@ -58,16 +59,22 @@ func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 	if waits {
 		l.joining.Store(0)
 	}
-	if ofGroup && e2e.Err() == nil {
-		l.heard.Store(int64(l.steady()))
+	if e2e.Err() != nil {
+		return
+	}
+	now := int64(l.steady())
+	l.any.Store(now)
+	if ofGroup {
+		l.heard.Store(now)
 	}
 }
 
-// left is how long the lease holds; negative = it has run out.
+// left is how long the lease holds; negative = it has run out. While a join is held,
+// other requests are answered: where none is, the join may never have arrived.
 func (l *lease) left() time.Duration {
 	until := time.Duration(l.heard.Load()) + l.session
 	if j := l.joining.Load(); j != 0 {
-		until = max(until, time.Duration(j)+l.rebalance+l.session)
+		until = max(until, min(time.Duration(j)+l.rebalance, time.Duration(l.any.Load()))+l.session)
 	}
 	return until - l.steady()
 }

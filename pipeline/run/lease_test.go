@@ -10,11 +10,11 @@ import (
 )
 
 // The lease lasts a session beyond the coordinator's last answer, and while a join is
-// held, the rebalance's time beyond that.
+// held, as long as others answer, up to the rebalance's time.
 func TestLease(t *testing.T) {
 	var now time.Duration
 	l := newLease(func() time.Duration { return now }, 6*time.Second, 30*time.Second)
-	heartbeat, join := int16(kmsg.Heartbeat), int16(kmsg.JoinGroup)
+	heartbeat, join, produce, cut := int16(kmsg.Heartbeat), int16(kmsg.JoinGroup), int16(kmsg.Produce), errors.New("cut")
 	for _, step := range []struct {
 		at   time.Duration
 		do   func()
@@ -22,12 +22,15 @@ func TestLease(t *testing.T) {
 	}{
 		{0, func() {}, 6 * time.Second},
 		{5 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, heartbeat, kgo.BrokerE2E{}) }, 6 * time.Second},
-		{9 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, int16(kmsg.Produce), kgo.BrokerE2E{}) }, 2 * time.Second},
-		{10 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, heartbeat, kgo.BrokerE2E{ReadErr: errors.New("cut")}) }, time.Second},
-		{10 * time.Second, func() { l.OnBrokerWrite(kgo.BrokerMetadata{}, join, 1, 0, 0, errors.New("cut")) }, time.Second},
-		{10 * time.Second, func() { l.OnBrokerWrite(kgo.BrokerMetadata{}, join, 1, 0, 0, nil) }, 36 * time.Second},
-		{30 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, join, kgo.BrokerE2E{}) }, 6 * time.Second},
-		{37 * time.Second, func() {}, -time.Second},
+		{9 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, produce, kgo.BrokerE2E{}) }, 2 * time.Second},
+		{10 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, heartbeat, kgo.BrokerE2E{ReadErr: cut}) }, time.Second},
+		{10 * time.Second, func() { l.OnBrokerWrite(kgo.BrokerMetadata{}, join, 1, 0, 0, cut) }, time.Second},
+		{10 * time.Second, func() { l.OnBrokerWrite(kgo.BrokerMetadata{}, join, 1, 0, 0, nil) }, 5 * time.Second},
+		{20 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, produce, kgo.BrokerE2E{}) }, 6 * time.Second},
+		{39 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, produce, kgo.BrokerE2E{}) }, 6 * time.Second},
+		{45 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, produce, kgo.BrokerE2E{}) }, time.Second},
+		{45 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, join, kgo.BrokerE2E{}) }, 6 * time.Second},
+		{52 * time.Second, func() {}, -time.Second},
 	} {
 		now = step.at
 		step.do()
