@@ -3,28 +3,49 @@ package schemas
 // TenantConfig is a value of control.tenants: the whole configuration of one
 // tenant in one version. Removed ends the tenant.
 type TenantConfig struct {
-	Tenant   string    `avro:"tenant"`    // the tenant, as in the key
-	Version  int64     `avro:"version"`   // rises with every apply; the highest wins
-	Removed  bool      `avro:"removed"`   // the tenant is gone
-	TimeZone string    `avro:"time_zone"` // IANA name
-	Country  string    `avro:"country"`   // ISO 3166 alpha-2, for phone numbers without a country code
-	Accounts []Account `avro:"accounts"`  // the CRM accounts of the tenant
-	// MinCallSeconds is the shortest call that is logged; 0 logs all.
+	// Name of the tenant, the same as the record's key, e.g. "acme".
+	Tenant string `avro:"tenant"`
+	// Version of the configuration, set by crmstream tenants: one more than the last, from 1, e.g. 3. The highest wins;
+	// one that is not higher is a repeat.
+	Version int64 `avro:"version"`
+	// True: the tenant has ended; records that still come for it are held for a day. False: it is configured.
+	Removed bool `avro:"removed"`
+	// IANA name of the tenant's time zone, from the document, e.g. "America/Los_Angeles". Calls without a zone of
+	// their own get their date by it.
+	TimeZone string `avro:"time_zone"`
+	// ISO 3166 alpha-2 code, from the document, e.g. "US". Numbers without a country code are read as this country's.
+	Country string `avro:"country"`
+	// The CRM accounts of the tenant, from the document, at most one of each CRM, sorted by its name.
+	Accounts []Account `avro:"accounts"`
+	// Shortest call that is logged, in seconds, from the document, e.g. 10. 0: all are.
 	MinCallSeconds int32 `avro:"min_call_seconds"`
-	// DefaultOwnerEmail owns the calls of an agent that the CRM does not know; "" leaves the CRM's default.
+	// E-mail of the CRM's user who owns the calls of a rep that the CRM does not know, from the document, e.g.
+	// "desk@example.com". "": the CRM's default. Personal data.
 	DefaultOwnerEmail string `avro:"default_owner_email"`
-	AppliedAt         int64  `avro:"applied_at"` // ms
-	Document          string `avro:"document"`   // the configuration as its author wrote it
+	// When this version was applied, by the clock of the machine that ran crmstream tenants, in ms since 1970 UTC, e.g.
+	// 1772386200000.
+	AppliedAt int64 `avro:"applied_at"`
+	// The YAML file that it was applied from, whole and as its author wrote it, other tenants in the same file too,
+	// e.g. "tenant: acme\ncountry: US\n…". Secrets stand in it by reference. "": of a removal. Personal data.
+	Document string `avro:"document"`
 }
 
 // Account is one CRM account of a tenant.
 type Account struct {
-	Provider string  `avro:"provider"`  // name of the CRM: "salesforce", "hubspot"
-	ID       string  `avro:"id"`        // org id or portal id; another one parks the tenant (B11)
-	Server   string  `avro:"server"`    // name of a base URL in the process's configuration; "" = the provider's default
-	AuthFlow string  `avro:"auth_flow"` // "jwt" or "token"
-	Auth     []Field `avro:"auth"`      // settings of the flow; secrets by reference (env:NAME, file:PATH) only (P10)
-	Settings []Field `avro:"settings"`  // further settings of the provider
+	// Name of the CRM, e.g. "salesforce", "hubspot".
+	Provider string `avro:"provider"`
+	// The account's id in the CRM: Salesforce's 18-character organization id, e.g. "00D5g000004abcdEAA", or HubSpot's
+	// portal id, e.g. "4242". A credential of another one parks the account (B11).
+	ID string `avro:"id"`
+	// Name of a base URL among the servers of the process's configuration, e.g. "sandbox". "": the CRM's own address.
+	Server string `avro:"server"`
+	// How the process logs in: e.g. "jwt" (Salesforce), "token" (HubSpot).
+	AuthFlow string `avro:"auth_flow"`
+	// Settings of the login, e.g. username, client_id, key, token. A secret stands here by reference only (P10), e.g.
+	// "env:ACME_TOKEN", "file:/run/secrets/acme.pem". A user name may be a person's. Personal data.
+	Auth []Field `avro:"auth"`
+	// Further settings of the CRM, e.g. call_identity = "dialer_call_id" (HubSpot's unique property on calls).
+	Settings []Field `avro:"settings"`
 }
 
 // Kinds of action.
@@ -42,11 +63,20 @@ const (
 // ControlAction is a value of control.actions: one deliberate act on a tenant. It is
 // done once for each ActionID.
 type ControlAction struct {
-	ActionID string  `avro:"action_id"` // id of the action, unique in the tenant
-	Kind     string  `avro:"kind"`      // "release_held" or "redrive"
-	At       int64   `avro:"at"`        // ms
-	By       string  `avro:"by"`        // who acted
-	Fields   []Field `avro:"fields"`    // named values, only what changed
+	// Id of the action, chosen by who sends it, unique in the tenant for 90 days, never "", e.g. "act-2026-03-01-1". A
+	// repeat does nothing.
+	ActionID string `avro:"action_id"`
+	// What is to be done: e.g. "release_held", "redrive". Any other is a dead letter.
+	Kind string `avro:"kind"`
+	// When somebody decided it, by the sender's clock, in ms since 1970 UTC, e.g. 1772386200000. For the record only.
+	At int64 `avro:"at"`
+	// Who decided it, set by the sender, e.g. "ann@example.com". It is named where a call was dropped. Personal data.
+	By string `avro:"by"`
+	// Arguments of the kind. release_held: call or number; do, link, why. redrive: key. E.g. call = "call-7", do =
+	// "drop", why = "test call". A number is a person's. Personal data.
+	Fields []Field `avro:"fields"`
 
-	DeadLetter *DeadLetter `avro:"dead_letter"` // of a redrive: what is applied again
+	// Of a redrive: the record of dlq as it was read there; its original is applied again. Absent: the field key
+	// names a write, or the kind needs none.
+	DeadLetter *DeadLetter `avro:"dead_letter"`
 }

@@ -9,44 +9,84 @@ const (
 // CallEvent is a value of dialer.calls: one revision of one call. A later
 // revision repeats what is still true and replaces the earlier one.
 type CallEvent struct {
-	CallID          string   `avro:"call_id"`          // the dialer's id, unique in the tenant
-	Revision        int64    `avro:"revision"`         // from 1, rises with every edit
-	Direction       string   `avro:"direction"`        // Outbound or Inbound
-	StartedAt       int64    `avro:"started_at"`       // ms
-	EndedAt         *int64   `avro:"ended_at"`         // ms; absent while the call runs
-	DurationSeconds *int32   `avro:"duration_seconds"` // 0 is a length, absent is unknown
-	FromNumber      string   `avro:"from_number"`      // calling number, as dialled; E.164 is best: "+14155550100"
-	ToNumber        string   `avro:"to_number"`        // called number, as dialled
-	ContactID       *string  `avro:"contact_id"`       // the dialer's contact, if it knows one
-	CRMLink         *Link    `avro:"crm_link"`         // the CRM record that the dialer had on its screen
-	AgentEmail      string   `avro:"agent_email"`      // e-mail of the rep who made the call: "rep@example.com"
-	Disposition     *string  `avro:"disposition"`      // outcome as the rep chose it: "Connected"
-	Notes           *string  `avro:"notes"`            // notes of the call as plain text
-	RecordingID     *string  `avro:"recording_id"`     // the dialer's id of the recording
-	TimeZone        *string  `avro:"time_zone"`        // IANA name; absent: the tenant's
-	Score           *float64 `avro:"score"`            // 0 to 100
+	// The dialer's id of the call, unique in the tenant, never "", e.g. "call-7". It is what the CRM's activity is
+	// known by, and what makes a repeat a repeat.
+	CallID string `avro:"call_id"`
+	// Number of the revision, set by the dialer: 1 for the first, higher with every edit, e.g. 2. One that is not
+	// higher than the last is a duplicate, and only counted.
+	Revision int64 `avro:"revision"`
+	// Who called whom, set by the dialer: e.g. "outbound" (the rep called), "inbound". Anything else counts as outbound.
+	Direction string `avro:"direction"`
+	// When the call began, by the dialer's clock, in ms since 1970 UTC, e.g. 1772386200000. At most a day in the
+	// future and thirteen months in the past, else it is a dead letter.
+	StartedAt int64 `avro:"started_at"`
+	// When the call ended, by the dialer's clock, in ms since 1970 UTC, e.g. 1772386320000. Absent while it runs:
+	// a call with neither end nor length is held.
+	EndedAt *int64 `avro:"ended_at"`
+	// Length of the call in seconds, by the dialer, e.g. 120. 0 is a length. Absent: taken from ended_at, if that is there.
+	DurationSeconds *int32 `avro:"duration_seconds"`
+	// Calling number, as the dialer has it. E.164 is best, e.g. "+14155550100"; another form is read by the tenant's
+	// country. "" or absent: unknown. Of an inbound call it is the number by which the person is found. Personal data.
+	FromNumber string `avro:"from_number" default:""`
+	// Called number, as the dialer has it. E.164 is best, e.g. "+14155550123"; another form is read by the tenant's
+	// country. Of an outbound call it is the number by which the person is found. Personal data.
+	ToNumber string `avro:"to_number"`
+	// The dialer's id of the contact, as on dialer.contacts, e.g. "c-12". Absent: the dialer knows none.
+	ContactID *string `avro:"contact_id"`
+	// The CRM record that the rep had on the screen, set by the dialer, e.g. {salesforce, Lead, 00Q5g000007abcdEAA}. It
+	// goes before contact_id and number in finding the person. Absent: none.
+	CRMLink *Link `avro:"crm_link"`
+	// E-mail of the rep, as the dialer knows it, e.g. "rep@example.com". The CRM's user with this e-mail owns the
+	// activity. "": unknown. Personal data.
+	AgentEmail string `avro:"agent_email"`
+	// Outcome in the dialer's words, as the rep chose it, e.g. "Connected". Absent: none chosen.
+	Disposition *string `avro:"disposition"`
+	// What the rep wrote about the call, plain text, not HTML, e.g. "Asked for a demo." Absent: nothing. Personal data.
+	Notes *string `avro:"notes"`
+	// The dialer's id of the recording, e.g. "rec-7". This version keeps it and tells no CRM. Absent: not recorded.
+	RecordingID *string `avro:"recording_id"`
+	// IANA name of the time zone in which the rep works, e.g. "America/Denver": the activity's date is that zone's
+	// day. Absent: the tenant's time zone.
+	TimeZone *string `avro:"time_zone"`
+	// Quality of the call, from 0 to 100, as the dialer rates it, e.g. 87.5. Absent: not rated.
+	Score *float64 `avro:"score"`
 }
 
 // ContactChange is a value of dialer.contacts: what changed in one contact of the
 // dialer.
 type ContactChange struct {
-	ContactID  string  `avro:"contact_id"`  // the dialer's id of the contact
-	ModifiedAt int64   `avro:"modified_at"` // ms, the dialer's clock
-	Fields     []Field `avro:"fields"`      // only what changed, named as in sync.contacts
-	Deleted    bool    `avro:"deleted"`     // it was deleted there
-	CRMLink    *Link   `avro:"crm_link"`    // the CRM record that the dialer has for it
+	// The dialer's id of the contact, unique in the tenant, never "", e.g. "c-12".
+	ContactID string `avro:"contact_id"`
+	// When the change was made, by the dialer's clock, in ms since 1970 UTC, e.g. 1772386200000. Of two values of one
+	// field the later one wins; a time in the future counts as now.
+	ModifiedAt int64 `avro:"modified_at"`
+	// Only what changed, named as in sync.contacts, e.g. first_name, last_name, email, phone, mobile_phone, company,
+	// title, lead_status, do_not_call. A null value clears the field in sync.contacts. Personal data.
+	Fields []Field `avro:"fields"`
+	// True: the contact was deleted in the dialer. Nothing is deleted in a CRM. False: it is there.
+	Deleted bool `avro:"deleted"`
+	// The CRM record that the dialer has for the contact, e.g. {hubspot, contacts, 51}. It finds the person of a contact
+	// that is new. Absent: none.
+	CRMLink *Link `avro:"crm_link"`
 }
 
 // DialerEvent is a value of dialer.events: everything that a dialer says beside
 // calls and contacts, told apart by Type. dnc_changed has the field do_not_call and a
 // ContactID. call_updated and disposition_changed have a CallID and what was edited:
-// disposition, notes, score, recording_id, duration_seconds, ended_at (ms),
+// disposition, notes, score, recording_id, duration_seconds, ended_at,
 // agent_email; and revision, if the dialer numbers its edits.
 type DialerEvent struct {
-	EventID   string  `avro:"event_id"`   // the dialer's id of the event, unique in the tenant
-	Type      string  `avro:"type"`       // what happened: "dnc_changed", "call_updated", "disposition_changed"
-	At        int64   `avro:"at"`         // ms
-	CallID    *string `avro:"call_id"`    // the dialer's id of the call
-	ContactID *string `avro:"contact_id"` // the dialer's id of the contact
-	Fields    []Field `avro:"fields"`     // named values, only what changed
+	// The dialer's id of the event, for people who trace it, e.g. "ev-31". Nothing is decided by it.
+	EventID string `avro:"event_id"`
+	// What happened, set by the dialer: e.g. "dnc_changed", "call_updated", "disposition_changed". Any other is a dead letter.
+	Type string `avro:"type"`
+	// When it happened, by the dialer's clock, in ms since 1970 UTC, e.g. 1772386200000. A time in the future counts as now.
+	At int64 `avro:"at"`
+	// The dialer's id of the call that was edited, e.g. "call-7". Needed for call_updated and disposition_changed.
+	CallID *string `avro:"call_id"`
+	// The dialer's id of the contact, e.g. "c-12". Needed for dnc_changed.
+	ContactID *string `avro:"contact_id"`
+	// Only what changed, by the names that the type has, e.g. do_not_call = "false", notes = "Call back on Monday".
+	// Instants in them are ms since 1970 UTC as text. A null value clears the field. Personal data.
+	Fields []Field `avro:"fields"`
 }

@@ -10,6 +10,10 @@
 // than look at its own fields, and nothing here reads a clock, a file or a
 // network.
 //
+// The comment of a field is its doc in the Avro text: what it is, its unit, who sets
+// it, an example. Where it ends in "Personal data." the text has the property
+// "personal", and docs/topics.md says so; an instant has "ms since 1970 UTC" in it.
+//
 // Instants are int64 milliseconds since the Unix epoch, UTC. A nil pointer is
 // "absent" unless its doc comment says otherwise. No record has an Avro map:
 // its encoding is not deterministic, and the same state and the same journal

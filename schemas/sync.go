@@ -2,41 +2,70 @@ package schemas
 
 // Provenance is the part that every normalized record carries.
 type Provenance struct {
-	Origin    string `avro:"origin"`     // "dialer", "salesforce", "hubspot", "crmstream"
-	EventTime int64  `avro:"event_time"` // ms, when it became true at its origin
-	SourceRef string `avro:"source_ref"` // topic-partition@offset of the input that caused it
-	Snapshot  bool   `avro:"snapshot"`   // came with an initial load, not with a live change
+	// Who said it first: e.g. "dialer", "salesforce", "hubspot"; "crmstream" where we decided it ourselves.
+	Origin string `avro:"origin"`
+	// When it became true at its origin, by the origin's clock, in ms since 1970 UTC, e.g. 1772386200000; of a call its
+	// start. A person's change is never later than the transaction.
+	EventTime int64 `avro:"event_time"`
+	// The input that caused it, as topic-partition@offset, e.g. "dialer.calls-3@1207". Of a record that was forwarded, the topic
+	// is the one it was first sent to, partition and offset are those on crmstream.entry. "result", "timer": no single input.
+	SourceRef string `avro:"source_ref"`
+	// True: it came with an initial load of the CRM. False: with a live change.
+	Snapshot bool `avro:"snapshot"`
 }
 
 // SyncContact is a value of sync.contacts: one person as known now.
 type SyncContact struct {
-	Tenant     string      `avro:"tenant"`      // the tenant, as in the key
-	PersonID   string      `avro:"person_id"`   // our id of the person
-	Fields     []Field     `avro:"fields"`      // sorted by name
-	DoNotCall  bool        `avro:"do_not_call"` // do not call this person
-	ContactID  *string     `avro:"contact_id"`  // the dialer's id
-	Links      []Link      `avro:"links"`       // CRM records of this person
-	Status     string      `avro:"status"`      // "active", "crm_deleted", "dialer_deleted", "merged"
-	Provenance *Provenance `avro:"provenance"`  // where it comes from
+	// Name of the tenant, as in the key, e.g. "acme".
+	Tenant string `avro:"tenant"`
+	// Our id of the person, unique in the tenant, as in the key, e.g. "p17".
+	PersonID string `avro:"person_id"`
+	// What is known of the person, by the dialer's names and sorted by them, e.g. company, email, first_name, last_name,
+	// lead_status, mobile_phone, owner_email, phone, title. A null value is known to be empty. Personal data.
+	Fields []Field `avro:"fields"`
+	// True: nobody may call this person; either side said so, and only an explicit act takes it back (B23). False: calls are allowed.
+	DoNotCall bool `avro:"do_not_call"`
+	// The dialer's id of the contact, e.g. "c-12". Absent: the dialer has none, or deleted it.
+	ContactID *string `avro:"contact_id"`
+	// The CRM records of this person, but for those that were deleted, e.g. [{salesforce, Lead, 00Q5g000007abcdEAA}].
+	Links []Link `avro:"links"`
+	// How the person stands: e.g. "active", "crm_deleted" (no CRM has a record any more: do not dial), "dialer_deleted" (the dialer
+	// deleted the contact).
+	Status string `avro:"status"`
+	// Where the last change came from. Always there in what we write.
+	Provenance *Provenance `avro:"provenance"`
 }
 
-// SyncAccount is a value of sync.accounts: one company of one CRM.
+// SyncAccount is a value of sync.accounts: one company of one CRM. No rule of this
+// version writes it.
 type SyncAccount struct {
-	Tenant     string      `avro:"tenant"`     // the tenant, as in the key
-	Record     Link        `avro:"record"`     // a record that was read
-	Name       string      `avro:"name"`       // name of the field, in the form of its system
-	Fields     []Field     `avro:"fields"`     // named values, only what changed
-	Provenance *Provenance `avro:"provenance"` // where it comes from
+	// Name of the tenant, as in the key, e.g. "acme".
+	Tenant string `avro:"tenant"`
+	// The company's record in its CRM, e.g. {salesforce, Account, 0015g000007abcdAAA}.
+	Record Link `avro:"record"`
+	// Name of the company, as the CRM has it, e.g. "Example Bakery". It may be a person's name. Personal data.
+	Name string `avro:"name"`
+	// Further values of the record, by the CRM's names and sorted by them, e.g. Industry = "Food". Personal data.
+	Fields []Field `avro:"fields"`
+	// Where the last change came from, with its time.
+	Provenance *Provenance `avro:"provenance"`
 }
 
-// SyncOpportunity is a value of sync.opportunities: one deal of one CRM.
+// SyncOpportunity is a value of sync.opportunities: one deal of one CRM. No rule of
+// this version writes it.
 type SyncOpportunity struct {
-	Tenant     string      `avro:"tenant"`     // the tenant, as in the key
-	Record     Link        `avro:"record"`     // a record that was read
-	Name       string      `avro:"name"`       // name of the field, in the form of its system
-	Stage      string      `avro:"stage"`      // stage as the CRM names it
-	Fields     []Field     `avro:"fields"`     // named values, only what changed
-	Provenance *Provenance `avro:"provenance"` // where it comes from
+	// Name of the tenant, as in the key, e.g. "acme".
+	Tenant string `avro:"tenant"`
+	// The deal's record in its CRM, e.g. {salesforce, Opportunity, 0065g000007abcdAAA}.
+	Record Link `avro:"record"`
+	// Title of the deal, as the CRM has it, e.g. "Example Bakery: 20 seats". It may name a person. Personal data.
+	Name string `avro:"name"`
+	// Stage of the deal, in the CRM's words, e.g. "Negotiation".
+	Stage string `avro:"stage"`
+	// Further values of the record, by the CRM's names and sorted by them, e.g. Amount = "4800". Personal data.
+	Fields []Field `avro:"fields"`
+	// Where the last change came from, with its time.
+	Provenance *Provenance `avro:"provenance"`
 }
 
 // Statuses of a synced call or record.
@@ -53,90 +82,165 @@ const (
 
 // SyncCall is a value of sync.calls: where one call was logged, or why not.
 type SyncCall struct {
-	Tenant     string      `avro:"tenant"`     // the tenant, as in the key
-	CallID     string      `avro:"call_id"`    // the dialer's id of the call
-	Revision   int64       `avro:"revision"`   // revision of the call that this shows
-	Status     string      `avro:"status"`     // state, one of a few words
-	Reason     string      `avro:"reason"`     // why it is held, skipped or in error; "" else
-	PersonID   string      `avro:"person_id"`  // our id of the person
-	Ambiguous  bool        `avro:"ambiguous"`  // several persons matched; Candidates lists them
-	Candidates []Link      `avro:"candidates"` // all records that matched
-	Logged     []Logged    `avro:"logged"`     // the CRM activities of the call
-	StartedAt  int64       `avro:"started_at"` // ms
-	Provenance *Provenance `avro:"provenance"` // where it comes from
+	// Name of the tenant, as in the key, e.g. "acme".
+	Tenant string `avro:"tenant"`
+	// The dialer's id of the call, as in the key, e.g. "call-7".
+	CallID string `avro:"call_id"`
+	// The highest revision of the call that went into this, of dialer.calls or of an edit, e.g. 2. 0: only edits came, the call not yet.
+	Revision int64 `avro:"revision"`
+	// How the call stands: e.g. "pending" (on its way), "synced" (in every CRM that has the person), "held" (waits for
+	// something), "skipped" (not to be logged), "error" (given up), "crm_deleted" (the activity was deleted in the CRM).
+	Status string `avro:"status"`
+	// Why it is held, skipped or in error, for people, e.g. "nobody with this number or contact is known". "": else. It may
+	// name who dropped the call, or quote the CRM. Personal data.
+	Reason string `avro:"reason"`
+	// Our id of the person that it was logged on, as on sync.contacts, e.g. "p17". "": not found yet.
+	PersonID string `avro:"person_id"`
+	// True: several persons have the number; it was logged on the first of candidates. False: there was no doubt.
+	Ambiguous bool `avro:"ambiguous"`
+	// Where ambiguous, one CRM record of each person with the number, best first, at most 20, e.g. [{salesforce, Contact,
+	// 0035g000007abcdAAA}]. Else empty.
+	Candidates []Link `avro:"candidates"`
+	// The activities of the call, one for each CRM that has or will have it.
+	Logged []Logged `avro:"logged"`
+	// When the call began, from dialer.calls, in ms since 1970 UTC, e.g. 1772386200000. 0: only edits came, the call not yet.
+	StartedAt int64 `avro:"started_at"`
+	// Where the last revision or edit came from. Always there in what we write.
+	Provenance *Provenance `avro:"provenance"`
 }
 
 // Logged is one CRM activity of a call.
 type Logged struct {
-	Provider string `avro:"provider"` // name of the CRM: "salesforce", "hubspot"
-	Object   string `avro:"object"`   // the provider's own name of the kind of record: "Lead", "contacts"
-	ID       string `avro:"id"`       // the record's id in the CRM
-	URL      string `avro:"url"`      // address where a person sees it; empty where unknown
-	Status   string `avro:"status"`   // state, one of a few words
-	At       int64  `avro:"at"`       // ms
+	// Name of the CRM, e.g. "salesforce", "hubspot".
+	Provider string `avro:"provider"`
+	// The CRM's own name of the kind of activity, e.g. "Task", "calls".
+	Object string `avro:"object"`
+	// The activity's id in the CRM, e.g. "00T5g000007abcdEAA". "": the CRM has not given one yet.
+	ID string `avro:"id"`
+	// Address at which a person sees the activity in the CRM, e.g.
+	// "https://app.hubspot.com/contacts/4242/record/0-48/901". "": unknown.
+	URL string `avro:"url"`
+	// How the activity stands: e.g. "pending", "synced", "error", "crm_deleted".
+	Status string `avro:"status"`
+	// When the last write of it came to an end, by our clock, in ms since 1970 UTC, e.g. 1772386201000. 0: none has yet.
+	At int64 `avro:"at"`
 }
 
 // SyncRecord is a value of sync.records: the state of one record between us and
-// one CRM.
+// one CRM. This version writes it for the activities of calls.
 type SyncRecord struct {
-	ID                  string  `avro:"id"`                     // the record's key on this topic
-	Tenant              string  `avro:"tenant"`                 // the tenant, as in the key
-	Provider            string  `avro:"crm_provider"`           // name of the CRM
-	ObjectType          string  `avro:"crm_object_type"`        // the provider's own name of the kind
-	RecordID            string  `avro:"crm_record_id"`          // "" while the CRM has none
-	LocalRecordID       string  `avro:"local_record_id"`        // our id of the record
-	LocalTable          string  `avro:"local_table"`            // "contacts" or "call_activities"
-	Direction           string  `avro:"sync_direction"`         // "inbound" or "outbound"
-	Status              string  `avro:"sync_status"`            // "pending", "synced", "error", "conflict", "held", "crm_deleted" or "out_of_scope"
-	LastSyncedAt        *int64  `avro:"last_synced_at"`         // ms
-	LastCRMModifiedAt   *int64  `avro:"last_crm_modified_at"`   // ms
-	LastLocalModifiedAt *int64  `avro:"last_local_modified_at"` // ms
-	ErrorMessage        *string `avro:"error_message"`          // what went wrong last
-	RetryCount          int32   `avro:"retry_count"`            // tries so far
-	Metadata            []Field `avro:"metadata"`               // further named values
-	CreatedAt           int64   `avro:"created_at"`             // ms
-	UpdatedAt           int64   `avro:"updated_at"`             // ms
+	// The record's key on this topic, e.g. "acme/salesforce/Task/00T5g000007abcdEAA",
+	// "acme/salesforce/Task/local:call_activities:call-7".
+	ID string `avro:"id"`
+	// Name of the tenant, as in the key, e.g. "acme".
+	Tenant string `avro:"tenant"`
+	// Name of the CRM, e.g. "salesforce", "hubspot".
+	Provider string `avro:"crm_provider"`
+	// The CRM's own name of the kind of record, e.g. "Task", "calls".
+	ObjectType string `avro:"crm_object_type"`
+	// The record's id in the CRM, e.g. "00T5g000007abcdEAA". "": the CRM has not given one yet.
+	RecordID string `avro:"crm_record_id"`
+	// The record's id on our side, the dialer's id of the call, e.g. "call-7".
+	LocalRecordID string `avro:"local_record_id"`
+	// What kind of record it is on our side: e.g. "call_activities".
+	LocalTable string `avro:"local_table"`
+	// Which way it goes: e.g. "outbound" (from the dialer to the CRM), "inbound".
+	Direction string `avro:"sync_direction"`
+	// How it stands: e.g. "pending", "synced", "error", "crm_deleted". "conflict", "held" and "out_of_scope" are kept for later versions.
+	Status string `avro:"sync_status"`
+	// When the CRM took what was to be written, by our clock, in ms since 1970 UTC, e.g. 1772386201000. Absent: it is not
+	// in step at the moment.
+	LastSyncedAt *int64 `avro:"last_synced_at"`
+	// When it was last modified in the CRM, by the CRM's clock, in ms since 1970 UTC, e.g. 1772386201000. Absent: not known;
+	// this version leaves it so.
+	LastCRMModifiedAt *int64 `avro:"last_crm_modified_at"`
+	// When it was last modified on our side, in ms since 1970 UTC, e.g. 1772386200000. Absent: not known; this version
+	// leaves it so.
+	LastLocalModifiedAt *int64 `avro:"last_local_modified_at"`
+	// What went wrong last, in the CRM's words, without secrets and e-mail addresses, e.g. "Title: data value too large".
+	// They may still quote a value. Absent: nothing did. Personal data.
+	ErrorMessage *string `avro:"error_message"`
+	// How often it was tried again, e.g. 2. This version leaves it at 0; a dead letter has its tries.
+	RetryCount int32 `avro:"retry_count"`
+	// Further values, by name. This version leaves it empty.
+	Metadata []Field `avro:"metadata"`
+	// When the record began on our side, in ms since 1970 UTC, e.g. 1772386200000; of a call its start.
+	CreatedAt int64 `avro:"created_at"`
+	// When this was written: the time of its transaction, by our clock, in ms since 1970 UTC, e.g. 1772386201000.
+	UpdatedAt int64 `avro:"updated_at"`
 }
 
 // SyncConflict is a value of sync.conflicts: two sides that want different values
-// of one field.
+// of one field. No rule of this version writes it: the later value wins.
 type SyncConflict struct {
-	Tenant      string      `avro:"tenant"`       // the tenant, as in the key
-	ConflictID  string      `avro:"conflict_id"`  // id of the conflict
-	PersonID    string      `avro:"person_id"`    // our id of the person
-	Field       string      `avro:"field"`        // name of the field
-	DialerValue *string     `avro:"dialer_value"` // what the dialer wants
-	CRMValue    *string     `avro:"crm_value"`    // what the CRM wants
-	Record      Link        `avro:"record"`       // a record that was read
-	Status      string      `avro:"status"`       // "open", "resolved"
-	OpenedAt    int64       `avro:"opened_at"`    // ms, when it was found
-	Provenance  *Provenance `avro:"provenance"`   // where it comes from
+	// Name of the tenant, as in the key, e.g. "acme".
+	Tenant string `avro:"tenant"`
+	// Our id of the conflict, unique in the tenant, as in the key, e.g. "x5".
+	ConflictID string `avro:"conflict_id"`
+	// Our id of the person, as on sync.contacts, e.g. "p17".
+	PersonID string `avro:"person_id"`
+	// Name of the field, in the dialer's words, e.g. "title".
+	Field string `avro:"field"`
+	// What the dialer wants the field to be, e.g. "Head of Sales". Null: empty. Personal data.
+	DialerValue *string `avro:"dialer_value"`
+	// What the CRM wants the field to be, e.g. "Sales Director". Null: empty. Personal data.
+	CRMValue *string `avro:"crm_value"`
+	// The CRM record that wants it, e.g. {salesforce, Contact, 0035g000007abcdAAA}.
+	Record Link `avro:"record"`
+	// How it stands: e.g. "open", "resolved".
+	Status string `avro:"status"`
+	// When it was found, by our clock, in ms since 1970 UTC, e.g. 1772386201000.
+	OpenedAt int64 `avro:"opened_at"`
+	// Where the later of the two values came from.
+	Provenance *Provenance `avro:"provenance"`
 }
 
-// SyncHealth is a value of sync.health: how one tenant's sync with one CRM does.
+// SyncHealth is a value of sync.health: how one tenant's sync with one CRM does. It
+// is written when state changes, and for new figures at most every five minutes.
 type SyncHealth struct {
-	Tenant               string  `avro:"tenant"`                  // the tenant, as in the key
-	Provider             string  `avro:"provider"`                // name of the CRM: "salesforce", "hubspot"
-	LastSyncAt           *int64  `avro:"last_sync_at"`            // ms
-	RecordsSyncedLast24h int64   `avro:"records_synced_last_24h"` // records synced in the last 24 hours, by the hour
-	ErrorRateLast24h     float64 `avro:"error_rate_last_24h"`     // percent
-	PendingRecords       int64   `avro:"pending_records"`         // writes that wait
-	AvgSyncLatencyMs     float64 `avro:"avg_sync_latency_ms"`     // mean time from decision to answer, in milliseconds
-	ConsecutiveFailures  int32   `avro:"consecutive_failures"`    // requests that failed in a row
-	CircuitBreakerState  string  `avro:"circuit_breaker_state"`   // "closed", "open", "half-open"
-	State                string  `avro:"state"`                   // "well", "slow", "parked", "credential_lost", "removed"
-	Cause                string  `avro:"cause"`                   // why
-	At                   int64   `avro:"at"`                      // ms
+	// Name of the tenant, as in the key, e.g. "acme".
+	Tenant string `avro:"tenant"`
+	// Name of the CRM, as in the key, e.g. "salesforce", "hubspot".
+	Provider string `avro:"provider"`
+	// When the CRM last answered a request without an error, by our clock, in ms since 1970 UTC, e.g. 1772386201000. Absent: never yet.
+	LastSyncAt *int64 `avro:"last_sync_at"`
+	// Writes that the CRM took in the last 24 hours, counted by the hour of the clock, e.g. 1840.
+	RecordsSyncedLast24h int64 `avro:"records_synced_last_24h"`
+	// Share of what was given up among all that ended in the last 24 hours, in percent, from 0 to 100, e.g. 1.5.
+	ErrorRateLast24h float64 `avro:"error_rate_last_24h"`
+	// Writes, reads and pages that wait to be sent, e.g. 12.
+	PendingRecords int64 `avro:"pending_records"`
+	// Mean time from the decision on a request to its answer, of the writes that the CRM took in the last 24 hours, in
+	// milliseconds, e.g. 412.5. 0: there were none.
+	AvgSyncLatencyMs float64 `avro:"avg_sync_latency_ms"`
+	// Requests in a row that failed for a passing reason, e.g. 2. Five open the breaker.
+	ConsecutiveFailures int32 `avro:"consecutive_failures"`
+	// Whether requests go out: e.g. "closed" (they do), "open" (one a minute, to see). "half-open" is kept for later versions.
+	CircuitBreakerState string `avro:"circuit_breaker_state"`
+	// How the account stands: e.g. "well", "slow", "parked" (a person must act), "credential_lost" (refused five times),
+	// "removed" (not in the configuration).
+	State string `avro:"state"`
+	// Why it is not well, for people, e.g. "auth: expired access/refresh token". "": it is.
+	Cause string `avro:"cause"`
+	// When this was written: the time of its transaction, by our clock, in ms since 1970 UTC, e.g. 1772386201000.
+	At int64 `avro:"at"`
 }
 
 // FieldChange is a value of sync.changes: one field of one person went from Old
-// to New.
+// to New. A person that is new has none: sync.contacts shows it whole.
 type FieldChange struct {
-	Tenant     string      `avro:"tenant"`     // the tenant, as in the key
-	PersonID   string      `avro:"person_id"`  // our id of the person
-	Field      string      `avro:"field"`      // name of the field
-	Old        *string     `avro:"old"`        // value before; null = none
-	New        *string     `avro:"new"`        // value after; null = none
-	Cause      string      `avro:"cause"`      // the rule that decided
-	Provenance *Provenance `avro:"provenance"` // where it comes from
+	// Name of the tenant, as in the key, e.g. "acme".
+	Tenant string `avro:"tenant"`
+	// Our id of the person, as in the key, e.g. "p17".
+	PersonID string `avro:"person_id"`
+	// Name of the field, as on sync.contacts, e.g. "title", "do_not_call".
+	Field string `avro:"field"`
+	// Value before, e.g. "Sales Director". Null: it was empty, or, of do_not_call, not set. Personal data.
+	Old *string `avro:"old"`
+	// Value after, e.g. "Head of Sales". Null: it is empty now. Personal data.
+	New *string `avro:"new"`
+	// The rule that decided: e.g. "last_write_wins", "do_not_call of either side", "explicit act".
+	Cause string `avro:"cause"`
+	// Where the new value came from. Always there in what we write.
+	Provenance *Provenance `avro:"provenance"`
 }

@@ -7,7 +7,6 @@ import (
 	"go/parser"
 	"go/token"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -19,17 +18,17 @@ var travelling = []string{
 	"FieldChange", "Attempt", "DeadLetter", "JournalEntry",
 }
 
-// personal names the fields that hold, or may hold, personal data.
-var personal = map[string]bool{
-	"CallEvent.from_number": true, "CallEvent.to_number": true, "CallEvent.agent_email": true, "CallEvent.notes": true,
-	"Field.value": true, "DeadLetter.key": true, "DeadLetter.value": true, "DeadLetter.headers": true,
-	"FieldChange.old": true, "FieldChange.new": true, "SyncConflict.dialer_value": true, "SyncConflict.crm_value": true,
-	"TenantConfig.default_owner_email": true, "TenantConfig.document": true, "ControlAction.by": true,
-	"SyncAccount.name": true, "SyncOpportunity.name": true, "AttemptItem.fields": true, "Header.value": true,
-}
+// personalMark ends the comment of a field that holds, or may hold, personal data;
+// the text then has the property "personal".
+const personalMark = "Personal data."
+
+// instantMark stands in the comment of every instant; a length of time has
+// "milliseconds" or "seconds" and is a plain number.
+const instantMark = "ms since 1970 UTC"
 
 type field struct {
 	name, typ, doc string
+	def            *string // of the tag "default", for a text
 }
 
 type record struct {
@@ -50,9 +49,9 @@ type avroF struct {
 	Type    any             `json:"type"`
 	Default json.RawMessage `json:"default,omitempty"`
 	Doc     string          `json:"doc"`
+	// Personal is a property of ours; Avro passes over those that it does not know.
+	Personal bool `json:"personal,omitempty"`
 }
-
-var msWord = regexp.MustCompile(`(^|\W)ms(\W|$)`)
 
 // Generate returns the text of each travelling record's schema, by record name.
 func Generate(dir string) (map[string]string, error) {
@@ -101,10 +100,7 @@ func build(all map[string]record, r record, defined map[string]bool, top bool) (
 		if !strings.HasSuffix(doc, ".") {
 			doc += "."
 		}
-		if personal[r.name+"."+f.name] {
-			doc += " Personal data."
-		}
-		s.Fields = append(s.Fields, avroF{f.name, t, def, doc})
+		s.Fields = append(s.Fields, avroF{f.name, t, def, doc, strings.HasSuffix(doc, personalMark)})
 	}
 	return s, nil
 }
@@ -123,7 +119,11 @@ func avroType(all map[string]record, f field, defined map[string]bool) (any, jso
 	}
 	switch f.typ {
 	case "string":
-		return "string", nil, nil
+		if f.def == nil {
+			return "string", nil, nil
+		}
+		def, err := json.Marshal(*f.def)
+		return "string", def, err
 	case "bool":
 		return "boolean", json.RawMessage("false"), nil
 	case "int32":
@@ -131,7 +131,7 @@ func avroType(all map[string]record, f field, defined map[string]bool) (any, jso
 	case "float64":
 		return "double", nil, nil
 	case "int64":
-		if msWord.MatchString(f.doc) {
+		if strings.Contains(f.doc, instantMark) {
 			return map[string]string{"type": "long", "logicalType": "timestamp-millis"}, nil, nil
 		}
 		return "long", nil, nil
@@ -174,7 +174,12 @@ func parse(dir string) (map[string]record, error) {
 					if err != nil {
 						return nil, err
 					}
-					r.fields = append(r.fields, field{reflect.StructTag(raw).Get("avro"), typeText(fl.Type), comment(fl)})
+					tag := reflect.StructTag(raw)
+					f := field{name: tag.Get("avro"), typ: typeText(fl.Type), doc: comment(fl)}
+					if def, ok := tag.Lookup("default"); ok {
+						f.def = &def
+					}
+					r.fields = append(r.fields, f)
 				}
 				records[r.name] = r
 			}

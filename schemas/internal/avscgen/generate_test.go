@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,7 +37,7 @@ func TestEveryTopicHasItsRecord(t *testing.T) {
 }
 
 func TestAFieldWithoutAWordIsRefused(t *testing.T) {
-	all := map[string]record{"R": {name: "R", doc: "R is one.", fields: []field{{"a", "string", ""}}}}
+	all := map[string]record{"R": {name: "R", doc: "R is one.", fields: []field{{name: "a", typ: "string"}}}}
 	_, err := build(all, all["R"], make(map[string]bool), true)
 	if err == nil || !strings.Contains(err.Error(), "R.a") {
 		t.Errorf("got %v, want an error that names R.a", err)
@@ -44,8 +45,33 @@ func TestAFieldWithoutAWordIsRefused(t *testing.T) {
 }
 
 func TestAMapIsRefused(t *testing.T) {
-	all := map[string]record{"R": {name: "R", doc: "R is one.", fields: []field{{"a", "*ast.MapType", "named values"}}}}
+	all := map[string]record{"R": {name: "R", doc: "R is one.", fields: []field{{name: "a", typ: "*ast.MapType", doc: "named values"}}}}
 	if _, err := build(all, all["R"], make(map[string]bool), true); err == nil {
 		t.Error("a map was taken: its encoding is not deterministic (P9)")
+	}
+}
+
+func TestWhatACommentAndATagSay(t *testing.T) {
+	def := ""
+	for name, tt := range map[string]struct {
+		field field
+		want  string
+	}{
+		"personal":     {field{name: "a", typ: "string", doc: "a number. Personal data."}, `{"name":"a","type":"string","doc":"A number. Personal data.","personal":true}`},
+		"not personal": {field{name: "a", typ: "string", doc: "personal data. Or not"}, `{"name":"a","type":"string","doc":"Personal data. Or not."}`},
+		"an instant":   {field{name: "a", typ: "int64", doc: "in ms since 1970 UTC"}, `{"name":"a","type":{"logicalType":"timestamp-millis","type":"long"},"doc":"In ms since 1970 UTC."}`},
+		"a length":     {field{name: "a", typ: "int64", doc: "in milliseconds"}, `{"name":"a","type":"long","doc":"In milliseconds."}`},
+		"a default":    {field{name: "a", typ: "string", doc: "a text", def: &def}, `{"name":"a","type":"string","default":"","doc":"A text."}`},
+	} {
+		all := map[string]record{"R": {name: "R", doc: "R is one.", fields: []field{tt.field}}}
+		s, err := build(all, all["R"], make(map[string]bool), true)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got, err := json.Marshal(s.(schema).Fields[0])
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: %s, %v; want %s", name, got, err, tt.want)
+		}
 	}
 }

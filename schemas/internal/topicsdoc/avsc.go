@@ -21,6 +21,8 @@ type field struct {
 	Type    json.RawMessage `json:"type"`
 	Doc     string          `json:"doc"`
 	Default json.RawMessage `json:"default"` // nil = none
+	// Personal says that it holds, or may hold, personal data.
+	Personal bool `json:"personal"`
 }
 
 // typeText says a type in words and notes the records that it meets.

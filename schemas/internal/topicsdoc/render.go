@@ -20,7 +20,13 @@ Every topic that crmstream reads or writes: %d inputs, %d outputs, %d of its own
 topic T is registered as subject T-value. Instants are milliseconds since 1970, UTC, with Avro's logical type timestamp-millis.
 A field marked "may be absent" has a default: a producer's own schema may leave it out.
 
+**Personal data.** A field with "yes" in the last column holds, or may hold, what names or reaches a person, or what somebody said: names,
+numbers, addresses, free text. In the schema such a field has the property "personal": true, so that a tool can find it; no
+property means no. A record inside a record is marked in its own fields. Ids (of calls, persons, records) are not marked, though with the
+CRM at hand they lead to a person.
+
 **Keys** are raw UTF-8, "tenant" or "tenant/record", never Avro. A tenant has 1 to 128 bytes, without "/" and control characters.
+They hold names of tenants and ids, no personal data, but for timers on dlq.
 
 **Partitions.** All topics but those of one partition have the same number N, and a tenant's records are in partition
 (murmur2(tenant) & 0x7fffffff) mod N of each. For a key that is the tenant alone Java clients do so by themselves; librdkafka
@@ -80,7 +86,10 @@ func (r *renderer) contents() {
 
 func (r *renderer) topic(t schemas.Topic) error {
 	fmt.Fprintf(&r.out, "### %s\n\n%s\n\n", t.Name, t.Doc)
-	fmt.Fprintf(&r.out, "- Key: %s\n- Partitions: %s\n- Kept: %s\n- Written by: %s\n- Read by: %s\n", t.Key, partitions(t), kept(t), t.Writers, t.Readers)
+	if t.Notes != "" {
+		fmt.Fprintf(&r.out, "%s\n\n", t.Notes)
+	}
+	fmt.Fprintf(&r.out, "- Key: %s, e.g. `%s`\n- Partitions: %s\n- Kept: %s\n- Written by: %s\n- Read by: %s\n", t.Key, t.Example, partitions(t), kept(t), t.Writers, t.Readers)
 	switch {
 	case t.Record != "":
 		fmt.Fprintf(&r.out, "- Value: %s\n\n", t.Record)
@@ -117,7 +126,7 @@ func (r *renderer) nested() error {
 }
 
 func (r *renderer) table(n node) error {
-	r.out.WriteString("| field | type | meaning |\n|---|---|---|\n")
+	r.out.WriteString("| field | type | meaning | personal |\n|---|---|---|---|\n")
 	for _, f := range n.Fields {
 		typ, err := r.typeText(f.Type)
 		if err != nil {
@@ -126,7 +135,11 @@ func (r *renderer) table(n node) error {
 		if f.Default != nil {
 			typ += ", may be absent"
 		}
-		fmt.Fprintf(&r.out, "| %s | %s | %s |\n", f.Name, typ, cell(f.Doc))
+		doc, personal := strings.TrimSuffix(f.Doc, " Personal data."), ""
+		if f.Personal {
+			personal = "yes"
+		}
+		fmt.Fprintf(&r.out, "| %s | %s | %s | %s |\n", f.Name, typ, cell(doc), personal)
 	}
 	r.out.WriteByte('\n')
 	return nil
@@ -139,7 +152,7 @@ func partitions(t schemas.Topic) string {
 	case t.Role == schemas.RoleInternal:
 		return "N; partition p belongs to partition p of the inputs"
 	default:
-		return "N, by tenant"
+		return "N, by tenant, the same number in each topic"
 	}
 }
 
