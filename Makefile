@@ -4,9 +4,11 @@ PKGS ?= ./...
 GOLANGCI = v2.5.0
 # The packages whose tests run under the race detector in `make race`.
 RACE = ./schemas/... ./state/... ./pipeline/... ./connectors/...
+# The packages whose tests run on Apache Kafka in `make test-kafka`.
+KAFKA_TESTS = ./pipeline/run
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint bench crash crash-short python generate fuzz check
+.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench crash crash-short python generate fuzz check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -17,6 +19,18 @@ build: ## build bin/crmstream, static
 
 test: ## the hermetic suite: Go alone, no network beyond loopback, under 6 minutes
 	$(GO) test -timeout 360s $(PKGS)
+
+test-kafka: ## the shell's suite on Apache Kafka and Apicurio Registry: needs java, and mvn the first time
+	$(GO) test -count=1 -timeout 300s ./internal/kafkalane -args -lane
+	$(GO) build -o bin/withkafka ./internal/kafkalane/withkafka
+	bin/withkafka -- $(GO) test -count=1 -p 1 -timeout 600s $(KAFKA_TESTS)
+
+test-kafka-defaults: ## the same with the broker's own settings
+	$(GO) build -o bin/withkafka ./internal/kafkalane/withkafka
+	bin/withkafka -defaults -- $(GO) test -count=1 -p 1 -timeout 900s $(KAFKA_TESTS)
+
+ownership: ## 20 rounds of joins, leaves, cuts and deaths of members, by seed
+	$(GO) test -count=1 -timeout 900s -run TestOwnership ./pipeline/run -args -ownership.rounds 20
 
 race: ## the core packages under the race detector
 	$(GO) test -race -short -timeout 900s $(RACE)

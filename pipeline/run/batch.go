@@ -3,6 +3,7 @@ package run
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -311,7 +312,7 @@ func (b *batch) postpone(tm pipeline.Timer, src string, why *pipeline.Reject) er
 	again.Due = b.now + postponed.Milliseconds()
 	b.tx.Schedule(again)
 	d := &schemas.DeadLetter{Tenant: tm.Tenant, Reason: why.Reason, Message: "a timer, which is tried again later: " + why.Detail,
-		RecordKey: "timer/" + strconv.Itoa(int(tm.Kind)) + "/" + tm.ID, Partition: b.partition, At: b.now}
+		RecordKey: timerKey(tm), Partition: b.partition, At: b.now}
 	mark := b.tx.Mark()
 	b.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
 	if err := b.encode(src, mark); err != nil {
@@ -319,6 +320,13 @@ func (b *batch) postpone(tm pipeline.Timer, src string, why *pipeline.Reject) er
 	}
 	b.journal.Isolated = append(b.journal.Isolated, schemas.IsolatedItem{Topic: "timer", Offset: int64(b.journal.Timers), Reason: why.Reason})
 	return nil
+}
+
+// timerKey names a timer on the dead letters: by a hash, as its id may be a number that
+// somebody has.
+func timerKey(tm pipeline.Timer) string {
+	sum := sha256.Sum256([]byte(tm.ID))
+	return "timer/" + strconv.Itoa(int(tm.Kind)) + "/" + hex.EncodeToString(sum[:8])
 }
 
 // hash is over everything that the transaction produces but the journal itself.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,6 +15,10 @@ import (
 
 // transactionalPrefix begins the transactional id of every Runner.
 const transactionalPrefix = "crmstream-"
+
+// transactionTimeout is how long a transaction may be open. The embedded broker keeps
+// what the first client with a transactional id asked for, so all ask for the same.
+const transactionTimeout = 10 * time.Second
 
 // fenceLastOwners ends transactions that an owner before us left open on partitions'
 // changelogs: else their records can't be read, nor the group's offsets be fetched,
@@ -45,9 +50,11 @@ func (r *Runner) fenceLastOwners(ctx context.Context, adm *kadm.Client, ps []int
 		return fmt.Errorf("asking who holds the changelog: %w", err)
 	}
 	var ids []int64
+	epochs := make(map[int64]int16)
 	for _, pr := range producers.SortedProducers() {
 		if pr.CurrentTxnStartOffset >= 0 {
 			ids = append(ids, pr.ProducerID)
+			epochs[pr.ProducerID] = pr.ProducerEpoch
 		}
 	}
 	if len(ids) == 0 {
@@ -63,6 +70,15 @@ func (r *Runner) fenceLastOwners(ctx context.Context, adm *kadm.Client, ps []int
 		if !strings.HasPrefix(t.TxnID, transactionalPrefix) || !slices.Contains(ids, t.ProducerID) {
 			continue
 		}
+		described, err := adm.DescribeTransactions(ctx, t.TxnID)
+		if err != nil {
+			return fmt.Errorf("asking for the transaction of %s: %w", t.TxnID, err)
+		}
+		// Each transaction has an epoch of its own. With another it is a later one, on
+		// partitions that its producer kept: the one that held ours was ended meanwhile.
+		if d := described[t.TxnID]; d.Err != nil || d.State != "Ongoing" || d.ProducerEpoch != epochs[t.ProducerID] {
+			continue
+		}
 		r.cfg.Log.Info("ending a transaction that the last owner left open", "transactional_id", t.TxnID)
 		if err := r.fence(ctx, t.TxnID); err != nil {
 			return fmt.Errorf("fencing %s: %w", t.TxnID, err)
@@ -72,7 +88,7 @@ func (r *Runner) fenceLastOwners(ctx context.Context, adm *kadm.Client, ps []int
 }
 
 func (r *Runner) fence(ctx context.Context, transactionalID string) error {
-	cl, err := kgo.NewClient(append(r.clientOpts(), kgo.TransactionalID(transactionalID))...)
+	cl, err := kgo.NewClient(append(r.clientOpts(), kgo.TransactionalID(transactionalID), kgo.TransactionTimeout(transactionTimeout))...)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,9 @@ import (
 )
 
 // lease is how long this member may believe in its assignment without an answer of
-// the group's coordinator: as long as the coordinator believes in the member (P12).
+// the group's coordinator: not as long as the coordinator believes in the member
+// (P12). The coordinator counts from when a heartbeat came, so the lease does from
+// when it was sent; and an eighth of the session is left for clocks and timers.
 // What a member that is cut off decides is refused anyway; but nobody tells it so, and
 // its streams and waiting requests would go on beside the next owner's.
 type lease struct {
@@ -20,7 +22,7 @@ type lease struct {
 	// rebalance is how long the coordinator may hold an answer to a join or a sync.
 	rebalance time.Duration
 
-	heard   atomic.Int64 // steady ns, of the coordinator's last answer
+	heard   atomic.Int64 // steady ns, of the last heartbeat that was answered, or of a join's answer
 	any     atomic.Int64 // steady ns, of the last answer to whatever request
 	joining atomic.Int64 // steady ns, since a join or sync is without an answer; 0 = none is
 }
@@ -31,7 +33,7 @@ var (
 )
 
 func newLease(steady func() time.Duration, session, rebalance time.Duration) *lease {
-	l := &lease{steady: steady, session: session, rebalance: rebalance}
+	l := &lease{steady: steady, session: session - session/8, rebalance: rebalance}
 	l.heard.Store(int64(steady()))
 	return l
 }
@@ -62,10 +64,14 @@ func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 	if e2e.Err() != nil {
 		return
 	}
-	now := int64(l.steady())
-	l.any.Store(now)
-	if ofGroup {
-		l.heard.Store(now)
+	now := l.steady()
+	sent := now - e2e.DurationE2E()
+	l.any.Store(int64(sent))
+	switch {
+	case waits:
+		l.heard.Store(int64(now)) // the session begins when all have joined
+	case ofGroup:
+		l.heard.Store(int64(sent))
 	}
 }
 
@@ -89,6 +95,7 @@ func (s *session) guardLease(ctx context.Context) {
 			left = s.lease.session // nothing to lose
 		default:
 			s.held.forget(s.held.all())
+			s.abandonTransaction() // it would be refused, and waits for who does not answer
 			s.fail(fmt.Errorf("the group's coordinator has not answered for %s: others may own the partitions", s.lease.session-left))
 			return
 		}

@@ -9,11 +9,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// The lease lasts a session beyond the coordinator's last answer, and while a join is
-// held, as long as others answer, up to the rebalance's time.
+// The lease lasts seven eighths of a session beyond the last heartbeat that was
+// answered, and while a join is held, as long as others answer, up to the rebalance's
+// time.
 func TestLease(t *testing.T) {
 	var now time.Duration
-	l := newLease(func() time.Duration { return now }, 6*time.Second, 30*time.Second)
+	l := newLease(func() time.Duration { return now }, 48*time.Second/7, 30*time.Second)
 	heartbeat, join, produce, cut := int16(kmsg.Heartbeat), int16(kmsg.JoinGroup), int16(kmsg.Produce), errors.New("cut")
 	for _, step := range []struct {
 		at   time.Duration
@@ -22,6 +23,7 @@ func TestLease(t *testing.T) {
 	}{
 		{0, func() {}, 6 * time.Second},
 		{5 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, heartbeat, kgo.BrokerE2E{}) }, 6 * time.Second},
+		{6 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, heartbeat, kgo.BrokerE2E{TimeToRead: time.Second}) }, 5 * time.Second},
 		{9 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, produce, kgo.BrokerE2E{}) }, 2 * time.Second},
 		{10 * time.Second, func() { l.OnBrokerE2E(kgo.BrokerMetadata{}, heartbeat, kgo.BrokerE2E{ReadErr: cut}) }, time.Second},
 		{10 * time.Second, func() { l.OnBrokerWrite(kgo.BrokerMetadata{}, join, 1, 0, 0, cut) }, time.Second},

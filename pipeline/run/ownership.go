@@ -65,6 +65,15 @@ func (s *session) interrupt() {
 	}
 }
 
+// abandonTransaction cancels the transaction under way; its outcome is not known then.
+func (s *session) abandonTransaction() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.abandon != nil {
+		s.abandon()
+	}
+}
+
 func (s *session) takeRevoked() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

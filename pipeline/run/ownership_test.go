@@ -86,7 +86,7 @@ type member struct {
 func newRound(t *testing.T, seed uint64) *round {
 	h := newHarness(t)
 	h.task = ledger{}
-	r := &round{harness: h, rnd: rand.New(rand.NewPCG(seed, 1)), calls: rand.New(rand.NewPCG(seed, 2)), session: time.Second, check: newOwnerCheck(),
+	r := &round{harness: h, rnd: rand.New(rand.NewPCG(seed, 1)), calls: rand.New(rand.NewPCG(seed, 2)), session: shortSession, check: newOwnerCheck(),
 		members: make(map[string]*member), sent: make(map[string][]string)}
 	if kafkaBrokers != "" {
 		r.session = kafkaSession(t, h)

@@ -38,6 +38,7 @@ type session struct {
 	revoked bool               // something was taken from us: End before anything else
 	failed  error              // what a restore ended with: ends the session
 	wake    context.CancelFunc // of the poll under way
+	abandon context.CancelFunc // of the transaction under way
 
 	paused   map[string]map[int32]time.Time // waiting for the registry
 	silenced map[int32]bool                 // refused, with a Runner.mu's lock
@@ -62,7 +63,7 @@ func (r *Runner) session(ctx context.Context) error {
 		<-guarded
 	}()
 	late := make(chan *time.Timer, 1)
-	stop := context.AfterFunc(ctx, func() { late <- time.AfterFunc(r.cfg.StopWithin, s.cl.CloseAllowingRebalance) })
+	stop := context.AfterFunc(ctx, func() { late <- time.AfterFunc(r.cfg.StopWithin, s.cl.Close) })
 	defer func() {
 		if !stop() {
 			(<-late).Stop()
@@ -76,10 +77,7 @@ func (r *Runner) session(ctx context.Context) error {
 				return fmt.Errorf("ending a transaction after a rebalance: %w", err)
 			}
 		}
-		fetches := s.poll(ctx)
-		err := s.work(ctx, fetches)
-		s.cl.AllowRebalance()
-		if err != nil {
+		if err := s.work(ctx, s.poll(ctx)); err != nil {
 			return err
 		}
 	}
@@ -125,9 +123,11 @@ func (s *session) open(ctx context.Context) (err error) {
 		topics = append(topics, t.Name)
 	}
 	opts := append(r.clientOpts(),
-		kgo.TransactionalID(id), kgo.TransactionTimeout(10*time.Second),
+		kgo.TransactionalID(id), kgo.TransactionTimeout(transactionTimeout),
 		kgo.ConsumerGroup(r.cfg.Group), kgo.ConsumeTopics(topics...), kgo.Balancers(newAnchorBalancer(anchor, topics, s.held)),
-		kgo.BlockRebalanceOnPoll(), kgo.SessionTimeout(r.cfg.Session), kgo.HeartbeatInterval(min(500*time.Millisecond, r.cfg.Session/3)),
+		// Rebalances are not held back while the loop is at work: a loss would be told
+		// after the transaction only, whose end waits to be told. See held and fence.
+		kgo.SessionTimeout(r.cfg.Session), kgo.HeartbeatInterval(min(500*time.Millisecond, r.cfg.Session/3)),
 		kgo.RebalanceTimeout(rebalanceTimeout), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(2<<20),
 		kgo.FetchMaxWait(500*time.Millisecond), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.OnPartitionsAssigned(s.given),
@@ -146,7 +146,7 @@ func (s *session) open(ctx context.Context) (err error) {
 }
 
 func (s *session) close() {
-	s.cl.CloseAllowingRebalance()
+	s.cl.Close()
 	s.adm.Close()
 	s.held.forget(s.held.all())
 }

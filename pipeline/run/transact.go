@@ -29,6 +29,9 @@ func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches m
 	// What has begun is finished also when the process is told to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
+	s.mu.Lock()
+	s.abandon = cancel
+	s.mu.Unlock()
 	// Each partition's outputs are on their way while others are still at work.
 	out := &sending{session: s}
 	var g errgroup.Group

@@ -74,7 +74,11 @@ func (s *Sync) Apply(tx *pipeline.Tx, in *pipeline.Record, again Again) (pipelin
 }
 
 func ref(in *pipeline.Record) string {
-	return in.Topic + "-" + strconv.Itoa(int(in.Partition)) + "@" + strconv.FormatInt(in.Offset, 10)
+	topic := in.Topic
+	if in.Via != "" {
+		topic = in.Via // the offset is that of the topic it was read from
+	}
+	return topic + "-" + strconv.Itoa(int(in.Partition)) + "@" + strconv.FormatInt(in.Offset, 10)
 }
 
 func (w *world) apply(in *pipeline.Record, again Again) error {

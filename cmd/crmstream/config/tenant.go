@@ -57,7 +57,7 @@ func Tenants(file string, src []byte, servers map[string]string, providers []con
 		}
 		seen[d.Tenant] = true
 		mistakes = append(mistakes, ms...)
-		tc.Document = string(src)
+		tc.Document = places[i].Source
 		configs = append(configs, tc)
 	}
 	if len(docs) == 0 {

@@ -77,7 +77,7 @@ func firstLine(s string) string {
 }
 
 func decode(file string, doc ast.Node, into any) (*Places, error) {
-	d := &decoder{places: &Places{File: file, at: make(map[string][2]int)}}
+	d := &decoder{places: &Places{File: file, Source: strings.TrimRight(doc.String(), "\n") + "\n", at: make(map[string][2]int)}}
 	d.value(doc, reflect.ValueOf(into).Elem(), "")
 	return d.places, d.mistakes.Err()
 }

@@ -65,7 +65,9 @@ func (ms Mistakes) Err() error {
 // Places remembers where each setting stands, by its path ("crm.hubspot.auth").
 type Places struct {
 	File string
-	at   map[string][2]int
+	// Source is the document as it was written, but for its comments.
+	Source string
+	at     map[string][2]int
 }
 
 // Mistake returns a mistake about the setting at path, or about the nearest
