@@ -8,7 +8,7 @@ RACE = ./schemas/... ./state/... ./pipeline/... ./connectors/...
 KAFKA_TESTS = ./pipeline/run
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench crash crash-short python generate fuzz check
+.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench crash crash-short crash-kafka scale scale-short python generate fuzz check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,16 @@ crash: ## 20,000 calls over 50 tenants, 20 kills of the pipeline and 5 of the br
 
 crash-short: ## the same with 2,000 calls, 4 kills of the pipeline and 2 of the broker
 	$(GO) run ./internal/crash -calls 2000 -tenants 10 -kills 4 -broker-kills 2 -rate 100
+
+scale: ## three processes share Apache Kafka, then crmstream broker: 20 of them killed, stopped or gone by turns, counted in the simulators
+	$(GO) run ./internal/crash -kafka -processes 3 -calls 16000 -tenants 48 -rate 100 -kills 7 -pauses 7 -leaves 6 -broker-kills 0
+	$(GO) run ./internal/crash -processes 3 -calls 16000 -tenants 48 -rate 100 -kills 7 -pauses 7 -leaves 6 -broker-kills 0
+
+scale-short: ## the same on Apache Kafka with 3,000 calls and 4 of them
+	$(GO) run ./internal/crash -kafka -processes 3 -calls 3000 -tenants 24 -rate 100 -kills 2 -pauses 1 -leaves 1 -broker-kills 0
+
+crash-kafka: ## the crash run on Apache Kafka, which is killed 5 times as well
+	$(GO) run ./internal/crash -kafka -calls 20000 -tenants 50 -kills 20 -broker-kills 5
 
 python: ## a foreign producer and consumer (confluent-kafka) against the embedded broker
 	docs/examples/python/run.sh

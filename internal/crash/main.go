@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/demo"
+	"github.com/crmstream/crmstream/internal/kafkalane"
 )
 
 func main() {
@@ -23,17 +24,45 @@ func main() {
 	flag.IntVar(&o.Calls, "calls", 2000, "calls to send")
 	flag.IntVar(&o.Tenants, "tenants", 10, "tenants")
 	flag.IntVar(&o.Kills, "kills", 4, "kills of the pipeline")
+	flag.IntVar(&o.Processes, "processes", 1, "pipeline processes that share the work")
+	flag.IntVar(&o.Pauses, "pauses", 0, "SIGSTOPs of a pipeline for longer than its session")
+	flag.IntVar(&o.Leaves, "leaves", 0, "clean stops of a pipeline, which joins again")
 	flag.IntVar(&o.BrokerKills, "broker-kills", 1, "kills of the broker")
+	kafka := flag.Bool("kafka", false, "on Apache Kafka, which is started (needs java, and mvn the first time)")
 	flag.IntVar(&o.Rate, "rate", 200, "calls a second")
 	flag.Uint64Var(&o.Seed, "seed", 1, "seed of the moments")
 	flag.StringVar(&o.Dir, "data", "", "folder, kept; empty = a temporary one, removed if all is well")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	if err := prepare(ctx, o, *kafka); err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)
 		os.Exit(1)
 	}
+}
+
+// kafka is an Apache Kafka that the test may kill.
+type kafka struct{ *kafkalane.Lane }
+
+func (k kafka) Addr() string                    { return k.Broker }
+func (k kafka) RegistryURL() string             { return k.Lane.RegistryURL }
+func (k kafka) Kill()                           { k.Kafka.Kill() }
+func (k kafka) Start(ctx context.Context) error { return k.Kafka.Start(ctx) }
+
+func prepare(ctx context.Context, o demo.CrashOptions, onKafka bool) error {
+	if !onKafka {
+		return run(ctx, o)
+	}
+	lane, err := kafkalane.Start(ctx, kafkalane.Config{})
+	if err != nil {
+		return err
+	}
+	defer lane.Close()
+	o.Kafka = kafka{lane}
+	if err = run(ctx, o); err != nil {
+		lane.Logs(os.Stderr)
+	}
+	return err
 }
 
 func run(ctx context.Context, o demo.CrashOptions) error {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,12 +29,18 @@ type recorder struct {
 	mu      sync.Mutex
 	effects map[string]int // attempt id -> how often it was handed over
 	stored  int
+	taken   []int32
 }
 
 func newRecorder() *recorder { return &recorder{effects: make(map[string]int)} }
 
-func (r *recorder) Own(int32)    {}
-func (r *recorder) Disown(int32) {}
+func (r *recorder) Own(int32) {}
+
+func (r *recorder) Disown(p int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taken = append(r.taken, p)
+}
 
 func (r *recorder) Do(_ int32, effects []pipeline.Effect) {
 	r.mu.Lock()
@@ -110,6 +117,10 @@ func TestNothingLeavesBeforeItsCommit(t *testing.T) {
 			})
 			want := left.Load() + 1
 			h.send("acme", -1, 10, "")
+			h.eventually("a commit", func() bool { return left.Load() < 0 })
+			if t.Failed() {
+				return // what came of it is another matter
+			}
 			h.counted(map[string]int{"acme": 10})
 			h.eventually("ten effects", func() bool { effects, _ := rec.seen(); return len(effects) == 10 })
 			effects, _ := rec.seen()
@@ -218,6 +229,26 @@ func TestNoCommitOfWhatWasTaken(t *testing.T) {
 	delete(s.r.owned, 0)
 	if err := s.fence(mine, batches)(kmsg.NewPtrTxnOffsetCommitRequest()); !errors.Is(err, kerr.RebalanceInProgress) {
 		t.Errorf("taken: %v", err)
+	}
+}
+
+// A member that has heard nothing for a session believes in none of its partitions any
+// more, and says so to what runs for them (P12).
+func TestALeaseThatRanOutEndsAll(t *testing.T) {
+	rec := newRecorder()
+	s := offline(t, rec)
+	s.held = newHeld(s.prune)
+	s.held.synced([]int32{2})
+	number, _ := s.held.assignment(2)
+	s.r.owned[2] = &owned{partition: 2, assignment: number}
+	var now time.Duration
+	s.lease = newLease(func() time.Duration { return now }, time.Second, time.Second)
+	now = time.Second + 1
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	s.guardLease(ctx)
+	if len(s.r.owned) != 0 || s.held.size() != 0 || !slices.Equal(rec.taken, []int32{2}) || s.failure() == nil {
+		t.Errorf("%d owned, %d held, taken from the effects %v, the session ends with %v", len(s.r.owned), s.held.size(), rec.taken, s.failure())
 	}
 }
 

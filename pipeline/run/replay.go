@@ -230,7 +230,7 @@ func (p *replayer) compare(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	logged := mem.New().Store(p.partition)
-	if _, err := p.r.copyChangelog(ctx, logged, &state.Watermark{Next: start}, p.partition, end); err != nil {
+	if _, err := p.r.copyChangelog(ctx, logged, &state.Watermark{Next: start}, p.partition, end, func(int64) {}); err != nil {
 		return false, err
 	}
 	pos, err := readPositions(logged, p.partition)

@@ -83,7 +83,13 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32)
 		if err := r.fenceLastOwners(ctx, adm, []int32{p}); err != nil {
 			return fail(err)
 		}
-		if stats.Records, err = r.copyChangelog(ctx, store, &wm, p, end); err != nil {
+		at := Restoring{p, wm.Next, wm.Next, end}
+		stats.Records, err = r.copyChangelog(ctx, store, &wm, p, end, func(next int64) {
+			at.Next = next
+			r.progress(p, &at)
+		})
+		r.progress(p, nil)
+		if err != nil {
 			return fail(err)
 		}
 	}
@@ -107,8 +113,20 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32)
 	return o, stats, nil
 }
 
-// copyChangelog applies the changelog from wm.Next up to end.
-func (r *Runner) copyChangelog(ctx context.Context, store state.Store, wm *state.Watermark, p int32, end int64) (int64, error) {
+// progress notes how far the restore of a partition is; nil = it is over.
+func (r *Runner) progress(p int32, at *Restoring) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at == nil {
+		delete(r.restoring, p)
+	} else {
+		r.restoring[p] = *at
+	}
+}
+
+// copyChangelog applies the changelog from wm.Next up to end, and tells told of each
+// step.
+func (r *Runner) copyChangelog(ctx context.Context, store state.Store, wm *state.Watermark, p int32, end int64, told func(next int64)) (int64, error) {
 	opts := append(r.clientOpts(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{schemas.TopicChangelog: {p: kgo.NewOffset().At(wm.Next)}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -127,6 +145,7 @@ func (r *Runner) copyChangelog(ctx context.Context, store state.Store, wm *state
 		wm.Next, wm.AppliedAt, wm.Restoring = next, r.cfg.Now().UnixMilli(), next < end
 		err := store.Apply(ws, *wm)
 		ws, size = ws[:0], 0
+		told(next)
 		return err
 	}
 	for wm.Next < end {

@@ -56,11 +56,13 @@ type Runner struct {
 	cfg     Config
 	metrics *metrics
 
-	mu      sync.Mutex
-	owned   map[int32]*owned // what the loop may touch
-	refused map[int32]error  // what is held and left out
-	stats   Status
-	stores  map[int32]*sync.Mutex // of which each is written by one at a time
+	mu        sync.Mutex
+	owned     map[int32]*owned // what the loop may touch
+	refused   map[int32]error  // what is held and left out
+	restoring map[int32]Restoring
+	stats     Status
+	lease     *lease                // of the session under way
+	stores    map[int32]*sync.Mutex // of which each is written by one at a time
 }
 
 // ErrRefused is wrapped by the error of Run where going on would do harm: a person
@@ -95,7 +97,9 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{cfg: cfg, metrics: newMetrics(cfg.Metrics), owned: make(map[int32]*owned), refused: make(map[int32]error), stores: make(map[int32]*sync.Mutex)}, nil
+	r := &Runner{cfg: cfg, metrics: newMetrics(cfg.Metrics), owned: make(map[int32]*owned), refused: make(map[int32]error), restoring: make(map[int32]Restoring), stores: make(map[int32]*sync.Mutex)}
+	r.stats.Started = cfg.Now().UnixMilli()
+	return r, nil
 }
 
 func (r *Runner) clientOpts() []kgo.Opt {
@@ -146,7 +150,10 @@ func (r *Runner) Run(ctx context.Context) error {
 // Status is what a Runner can say of itself.
 type Status struct {
 	Partitions    []PartitionStatus `json:"partitions"`
-	Refused       []Refusal         `json:"refused,omitempty"` // partitions that are held and left out
+	Refused       []Refusal         `json:"refused,omitempty"`   // partitions that are held and left out
+	Restoring     []Restoring       `json:"restoring,omitempty"` // partitions whose changelog is read
+	Session       int64             `json:"session"`             // of how many, since the start
+	Started       int64             `json:"started"`             // ms, of the process
 	Transactions  int64             `json:"transactions"`
 	Records       int64             `json:"records"`
 	DeadLetters   int64             `json:"dead_letters"`
@@ -158,6 +165,15 @@ type Status struct {
 	StateAhead    int64             `json:"state_ahead"` // partitions whose state was ahead of the group's offsets
 }
 
+// Restoring is a partition whose changelog is read: from Start, up to End, Next is what
+// comes now.
+type Restoring struct {
+	Partition int32 `json:"partition"`
+	Start     int64 `json:"start"`
+	Next      int64 `json:"next"`
+	End       int64 `json:"end"`
+}
+
 // Refusal is a partition with which going on would do harm.
 type Refusal struct {
 	Partition int32  `json:"partition"`
@@ -166,10 +182,12 @@ type Refusal struct {
 
 // PartitionStatus is one owned partition.
 type PartitionStatus struct {
-	Partition int32            `json:"partition"`
-	Sequence  int64            `json:"sequence"` // of its last transaction
-	Next      map[string]int64 `json:"next"`     // next offset of each input topic
-	Resumed   bool             `json:"resumed"`
+	Partition int32 `json:"partition"`
+	// Assignment counts, within a session, the assignments that brought partitions.
+	Assignment uint64           `json:"assignment"`
+	Sequence   int64            `json:"sequence"` // of its last transaction
+	Next       map[string]int64 `json:"next"`     // next offset of each input topic
+	Resumed    bool             `json:"resumed"`
 }
 
 // Status returns the present state. It may be called at any time.
@@ -178,9 +196,16 @@ func (r *Runner) Status() Status {
 	defer r.mu.Unlock()
 	s := r.stats
 	s.Partitions = nil
-	for p, o := range r.owned {
-		s.Partitions = append(s.Partitions, PartitionStatus{p, o.pos.Sequence, o.pos.clone().Next, o.resumed})
+	if r.lease == nil || r.lease.left() >= 0 { // what runs out is given up at once, by another goroutine
+		for p, o := range r.owned {
+			s.Partitions = append(s.Partitions, PartitionStatus{p, o.assignment, o.pos.Sequence, o.pos.clone().Next, o.resumed})
+		}
 	}
+	s.Restoring = nil
+	for _, at := range r.restoring {
+		s.Restoring = append(s.Restoring, at)
+	}
+	sort.Slice(s.Restoring, func(i, j int) bool { return s.Restoring[i].Partition < s.Restoring[j].Partition })
 	s.Refused = nil
 	for p, why := range r.refused {
 		s.Refused = append(s.Refused, Refusal{p, why.Error()})

@@ -48,6 +48,10 @@ func (r *Runner) session(ctx context.Context) error {
 	s := &session{r: r, paused: make(map[string]map[int32]time.Time), silenced: make(map[int32]bool)}
 	s.held = newHeld(s.prune)
 	s.lease = newLease(steadyTime, r.cfg.Session, rebalanceTimeout)
+	r.mu.Lock()
+	r.lease = s.lease
+	r.stats.Session++
+	r.mu.Unlock()
 	if err := s.open(ctx); err != nil {
 		return err
 	}

@@ -32,7 +32,39 @@ func EnsureTopics(ctx context.Context, cl *kgo.Client, n int32, rf int16) error 
 			return fmt.Errorf("creating topic %s: %w", t.Name, err)
 		}
 	}
-	return nil
+	return awaitTopics(ctx, adm)
+}
+
+// knownWithin is how long brokers may take to know of topics that the controller has
+// made.
+const knownWithin = 10 * time.Second
+
+// awaitTopics waits until all topics of the catalogue are known. What is wrong with
+// them is CheckTopics' to say.
+func awaitTopics(ctx context.Context, adm *kadm.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, knownWithin)
+	defer cancel()
+	for {
+		topics, err := adm.ListTopics(ctx)
+		if err != nil {
+			return fmt.Errorf("listing topics: %w", err)
+		}
+		missing := ""
+		for _, t := range schemas.Topics() {
+			d, ok := topics[t.Name]
+			if t.Name != schemas.TopicBoot && (!ok || d.Err != nil || len(d.Partitions) == 0) {
+				missing = t.Name
+			}
+		}
+		if missing == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the topic %s was created, but is not known %s later", missing, knownWithin)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 func topicConfigs(t schemas.Topic) map[string]*string {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/config"
+	"github.com/crmstream/crmstream/cmd/crmstream/status"
 	"github.com/crmstream/crmstream/connectors"
 	"github.com/crmstream/crmstream/connectors/all"
 	"github.com/crmstream/crmstream/connectors/host"
@@ -49,6 +51,7 @@ type Process struct {
 	regURL  string
 	http    net.Listener
 	server  *http.Server
+	advice  []string
 }
 
 // Start puts a process together; Run runs it and Close takes it apart. Everything
@@ -108,7 +111,7 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Proces
 		return p, err
 	}
 	p.runner, err = run.New(run.Config{
-		Brokers: p.brokers, Group: cfg.Kafka.Group, Instance: instance, Static: true, Session: cfg.Kafka.Session, Partitions: int32(cfg.Kafka.Partitions),
+		Brokers: p.brokers, Opts: []kgo.Opt{kgo.ClientID(status.ClientIDPrefix + advertised(p.http.Addr()))}, Group: cfg.Kafka.Group, Instance: instance, Static: true, Session: cfg.Kafka.Session, Partitions: int32(cfg.Kafka.Partitions),
 		Codec: p.codec, Task: task.New(profiles), Effects: p.host, DB: p.db, Log: log, Metrics: metrics,
 	})
 	if err != nil {
@@ -116,6 +119,20 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Proces
 	}
 	p.serveMetrics(metrics)
 	return p, nil
+}
+
+// advertised is where other machines reach a listener: its own address, or this
+// machine's name where it listens on all.
+func advertised(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return a.String()
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return a.String()
+	}
+	return net.JoinHostPort(name, strconv.Itoa(tcp.Port))
 }
 
 // prepare makes sure that topics and schemas are there. On a cluster that is not
@@ -142,6 +159,11 @@ func (p *Process) prepare(ctx context.Context) error {
 	}
 	if int(n) != p.cfg.Kafka.Partitions {
 		return fmt.Errorf("the topics have %d partitions, kafka.partitions says %d: set it to %d (another number is a migration)", n, p.cfg.Kafka.Partitions, n)
+	}
+	if p.broker == nil {
+		if p.advice, err = run.Advise(pctx, cl); err != nil {
+			p.log.Info("the brokers do not tell their settings", "why", err) // it works without
+		}
 	}
 	p.codec = registry.NewCodec(p.regURL)
 	return p.codec.Register(pctx)
@@ -193,6 +215,9 @@ type Addresses struct{ Broker, Registry, HTTP string }
 func (p *Process) Addresses() Addresses {
 	return Addresses{strings.Join(p.brokers, ","), p.regURL, "http://" + p.http.Addr().String()}
 }
+
+// Advice returns a line for each setting of the brokers that costs something.
+func (p *Process) Advice() []string { return p.advice }
 
 // Codec returns the process's codec.
 func (p *Process) Codec() *registry.Codec { return p.codec }

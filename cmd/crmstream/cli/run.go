@@ -36,6 +36,9 @@ func runCommand() *cobra.Command {
 			if cfg.IsEmbedded() {
 				fmt.Fprintf(out, "data       %s (embedded broker: survives kill -9, not a power cut)\n", cfg.Data)
 			}
+			for _, line := range p.Advice() {
+				fmt.Fprintln(out, "costs     ", line)
+			}
 			fmt.Fprintln(out, "next       crmstream tenants apply -f FILE")
 			err = p.Run(cmd.Context())
 			if cerr := p.Close(cmd.Context()); err == nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,9 +14,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/crmstream/crmstream/cmd/crmstream/config"
-	"github.com/crmstream/crmstream/cmd/crmstream/tenants"
-	"github.com/crmstream/crmstream/connectors/all"
 	"github.com/crmstream/crmstream/connectors/dialer"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/registry"
@@ -25,24 +21,47 @@ import (
 
 // CrashOptions say what to send and what to kill.
 type CrashOptions struct {
-	Binary             string // crmstream
-	Dir                string
-	Calls, Tenants     int
-	Kills, BrokerKills int
-	Rate               int
-	Seed               uint64
-	Out                io.Writer
+	Binary         string // crmstream
+	Dir            string
+	Calls, Tenants int
+	// Processes share the work; what is done to them is done to one at random.
+	Processes int
+	// Kills are by SIGKILL; a pause is a SIGSTOP for longer than the session; one that
+	// leaves is stopped cleanly and joins again.
+	Kills, Pauses, Leaves, BrokerKills int
+	// Kafka is the broker; nil = crmstream broker.
+	Kafka Kafka
+	Rate  int
+	Seed  uint64
+	Out   io.Writer
+}
+
+// Kafka is a broker with a registry that runs elsewhere.
+type Kafka interface {
+	Addr() string
+	RegistryURL() string
+	// Kill ends the broker as a crash does; Start starts it again, on the same data.
+	Kill()
+	Start(ctx context.Context) error
 }
 
 // CrashReport is what was counted afterwards.
 type CrashReport struct {
 	Verdict
+	Processes   int    `json:"processes"`
 	Kills       int    `json:"kills"`
+	Pauses      int    `json:"pauses"`
+	Leaves      int    `json:"leaves"`
 	BrokerKills int    `json:"broker_kills"`
 	Seed        uint64 `json:"seed"`
 	// Disagree lists persons whose title on sync.contacts is not the CRM's.
 	Disagree []string `json:"disagree"`
-	// Restores of the last pipeline process.
+	// Believers lists partitions that two processes held at one time.
+	Believers []string `json:"believers"`
+	// FailoverMS is the longest time, in ms, from a SIGKILL of a process until every
+	// partition was held again, the processes' own start included.
+	FailoverMS int64 `json:"failover_ms"`
+	// Restores of the last pipeline processes.
 	RestoredFull int64  `json:"restored_full"`
 	RestoredTail int64  `json:"restored_tail"`
 	Replay       string `json:"replay"`
@@ -51,7 +70,7 @@ type CrashReport struct {
 
 // Good reports whether nothing is lost, doubled or in disagreement.
 func (r *CrashReport) Good() bool {
-	return r.Lost == 0 && r.Duplicated == 0 && len(r.Disagree) == 0 && r.Note == ""
+	return r.Lost == 0 && r.Duplicated == 0 && len(r.Disagree) == 0 && len(r.Believers) == 0 && r.Note == ""
 }
 
 // crashTest is the state of one run.
@@ -63,7 +82,8 @@ type crashTest struct {
 	procs  map[string]*child
 	cl     *kgo.Client
 	codec  *registry.Codec
-	cfg    string
+	runs   []*pipelineProcess
+	watch  *watcher
 	mu     sync.Mutex
 	wanted map[string]bool
 	titles map[string]string // tenant/id → last title written
@@ -75,6 +95,7 @@ func Crash(ctx context.Context, o CrashOptions) (_ *CrashReport, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
 	c := &crashTest{o: o, procs: map[string]*child{}, wanted: map[string]bool{}, titles: map[string]string{}, sim: simClient{&http.Client{Timeout: 30 * time.Second}}}
+	c.o.Processes = max(1, o.Processes)
 	defer func() {
 		for _, p := range c.procs {
 			p.kill()
@@ -84,7 +105,7 @@ func Crash(ctx context.Context, o CrashOptions) (_ *CrashReport, err error) {
 		return nil, err
 	}
 	defer c.cl.Close()
-	rep := &CrashReport{Seed: o.Seed, Disagree: []string{}}
+	rep := &CrashReport{Seed: o.Seed, Processes: c.o.Processes, Disagree: []string{}, Believers: []string{}}
 	if err := c.play(ctx, rep); err != nil {
 		return nil, err
 	}
@@ -96,91 +117,6 @@ func Crash(ctx context.Context, o CrashOptions) (_ *CrashReport, err error) {
 	}
 	rep.Took = time.Since(began).Round(time.Second).String()
 	return rep, nil
-}
-
-func (c *crashTest) start(ctx context.Context) error {
-	var err error
-	if c.a, err = choose(true); err != nil {
-		return err
-	}
-	if c.w, err = newWorld(c.o.Dir, c.o.Tenants); err != nil {
-		return err
-	}
-	for _, t := range c.w.tenants {
-		t.url = "http://" + c.a.Salesforce
-		if t.provider == hubspot {
-			t.url = "http://" + c.a.HubSpot
-		}
-	}
-	if err := writeJSON(filepath.Join(c.o.Dir, "orgs.json"), c.w.orgs()); err != nil {
-		return err
-	}
-	if err := writeJSON(filepath.Join(c.o.Dir, "portals.json"), c.w.portals()); err != nil {
-		return err
-	}
-	doc := map[string]any{
-		"data":     filepath.Join(c.o.Dir, "pipeline"),
-		"kafka":    map[string]any{"brokers": []string{c.a.Broker}, "registry": "http://" + c.a.Registry, "session": "4s"},
-		"http":     map[string]any{"listen": c.a.API, "public_url": "http://" + c.a.API},
-		"servers":  map[string]string{salesforce: "http://" + c.a.Salesforce, hubspot: "http://" + c.a.HubSpot},
-		"webhooks": map[string]map[string]string{hubspot: {strconv.Itoa(appID): c.w.secretRef}},
-		"log":      map[string]string{"level": "info"},
-	}
-	c.cfg = filepath.Join(c.o.Dir, "crmstream.yaml") // JSON is YAML
-	if err := writeJSON(c.cfg, doc); err != nil {
-		return err
-	}
-	for _, name := range []string{"broker", salesforce, hubspot} {
-		if err := c.launch(ctx, name); err != nil {
-			return err
-		}
-	}
-	if err := c.w.populate(ctx, c.sim, "http://"+c.a.API); err != nil {
-		return err
-	}
-	if err := c.launch(ctx, "run"); err != nil {
-		return err
-	}
-	c.codec = registry.NewCodec("http://" + c.a.Registry)
-	if err := c.codec.Register(ctx); err != nil {
-		return err
-	}
-	if c.cl, err = kgo.NewClient(append(dialer.ClientOpts(), kgo.SeedBrokers(c.a.Broker))...); err != nil {
-		return err
-	}
-	configs, err := config.Tenants("tenants", []byte(c.w.documents()), map[string]string{salesforce: "x", hubspot: "x"}, all.Providers())
-	if err != nil {
-		return err
-	}
-	tcl, err := kgo.NewClient(append(tenants.ClientOpts(), kgo.SeedBrokers(c.a.Broker))...)
-	if err != nil {
-		return err
-	}
-	defer tcl.Close()
-	_, err = tenants.New(tcl, c.codec).Apply(ctx, configs)
-	return err
-}
-
-// launch starts a process and waits until it answers.
-func (c *crashTest) launch(ctx context.Context, name string) error {
-	var args []string
-	var addr string
-	switch name {
-	case "broker":
-		args, addr = []string{"broker", "--data", filepath.Join(c.o.Dir, "broker"), "--listen", c.a.Broker, "--registry", c.a.Registry}, c.a.Registry
-	case salesforce:
-		args, addr = []string{"sim", salesforce, "--listen", c.a.Salesforce, "--data", filepath.Join(c.o.Dir, "sim-salesforce"), "--setup", filepath.Join(c.o.Dir, "orgs.json")}, c.a.Salesforce
-	case hubspot:
-		args, addr = []string{"sim", hubspot, "--listen", c.a.HubSpot, "--data", filepath.Join(c.o.Dir, "sim-hubspot"), "--setup", filepath.Join(c.o.Dir, "portals.json")}, c.a.HubSpot
-	case "run":
-		args, addr = []string{"run", "-c", c.cfg}, c.a.API
-	}
-	p, err := spawn(c.o.Binary, filepath.Join(c.o.Dir, name+".log"), args...)
-	if err != nil {
-		return err
-	}
-	c.procs[name] = p
-	return p.answers(ctx, "http://"+addr+"/")
 }
 
 // play sends calls and edits while the killer is at work.
@@ -195,6 +131,11 @@ func (c *crashTest) play(ctx context.Context, rep *CrashReport) error {
 	}()
 	killed := make(chan error, 1)
 	go func() { killed <- c.killer(play, rep) }()
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		c.watch.run(play)
+	}()
 	err := c.calls(ctx)
 	err = errors.Join(err, <-killed)
 	stop()
@@ -248,43 +189,11 @@ func (c *crashTest) edits(ctx context.Context) {
 			field = "jobtitle"
 		}
 		value := "Title " + strconv.Itoa(n)
-		if _, err := c.sim.write(ctx, t, p.id, map[string]string{field: value}); err == nil {
+		// Not cut off at the end: the CRM would have it, and we would not know.
+		if _, err := c.sim.write(context.WithoutCancel(ctx), t, p.id, map[string]string{field: value}); err == nil {
 			c.titles[t.name+"/"+p.id] = value
 		}
 	}
-}
-
-// killer kills at random moments spread over the time that the calls take.
-func (c *crashTest) killer(ctx context.Context, rep *CrashReport) error {
-	rng := rand.New(rand.NewPCG(c.o.Seed, 3))
-	var what []string
-	for range c.o.Kills {
-		what = append(what, "run")
-	}
-	for range c.o.BrokerKills {
-		what = append(what, "broker")
-	}
-	rng.Shuffle(len(what), func(i, j int) { what[i], what[j] = what[j], what[i] })
-	total := time.Duration(c.o.Calls) * time.Second / time.Duration(c.o.Rate)
-	for _, name := range what {
-		mean := total / time.Duration(len(what)+1)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(mean/2 + rand.N(mean)):
-		}
-		c.procs[name].kill()
-		if name == "broker" {
-			rep.BrokerKills++
-		} else {
-			rep.Kills++
-		}
-		fmt.Fprintf(c.o.Out, "killed %s (%d of %d)\n", name, rep.Kills+rep.BrokerKills, len(what))
-		if err := c.launch(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // settle waits until the CRMs hold every acknowledged call.
@@ -333,14 +242,15 @@ func (c *crashTest) judge(ctx context.Context, rep *CrashReport) error {
 		case <-time.After(2 * time.Second):
 		}
 	}
-	var st struct {
-		Full int64 `json:"restored_full"`
-		Tail int64 `json:"restored_tail"`
+	for _, r := range c.runs {
+		st, err := c.status(ctx, r)
+		if err != nil {
+			return err
+		}
+		rep.RestoredFull += st.RestoredFull
+		rep.RestoredTail += st.RestoredTail
 	}
-	if err := c.sim.call(ctx, http.MethodGet, "http://"+c.a.API+"/api/status", nil, &st); err != nil {
-		return err
-	}
-	rep.RestoredFull, rep.RestoredTail = st.Full, st.Tail
+	rep.Believers, rep.FailoverMS = c.watch.report()
 	for _, t := range c.w.tenants {
 		counts, err := c.sim.requests(ctx, t)
 		if err != nil {
@@ -353,8 +263,10 @@ func (c *crashTest) judge(ctx context.Context, rep *CrashReport) error {
 	if err := count(ctx, c.sim, c.w, c.wanted, &rep.Verdict); err != nil {
 		return err
 	}
-	c.procs["run"].stop(20 * time.Second)
-	out, err := output(ctx, c.o.Binary, "replay", "-c", c.cfg)
+	for _, r := range c.runs {
+		c.procs[r.name].stop(20 * time.Second)
+	}
+	out, err := output(ctx, c.o.Binary, "replay", "-c", c.runs[0].cfg)
 	rep.Replay = strings.TrimSpace(out)
 	if err != nil {
 		rep.Note = strings.TrimSpace(rep.Note + " the replay differs: " + err.Error())
@@ -380,7 +292,7 @@ func (c *crashTest) disagreements(ctx context.Context) ([]string, error) {
 
 // contacts reads sync.contacts as a data team does: the newest record per key.
 func (c *crashTest) contacts(ctx context.Context) (map[string]string, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.a.Broker), kgo.ConsumeTopics(schemas.TopicSyncContacts), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.broker()), kgo.ConsumeTopics(schemas.TopicSyncContacts), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		return nil, err
 	}
