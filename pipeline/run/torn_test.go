@@ -36,6 +36,28 @@ func (h *harness) booted(b boot) {
 // tear makes the next commit reach the given topics alone, and be lost on all
 // others: what a broker leaves behind that is killed amid it.
 func (h *harness) tear(partition int32, topics ...string) (torn <-chan struct{}) {
+	set := make(kadm.TopicsSet)
+	for _, t := range topics {
+		set.Add(t, partition)
+	}
+	return h.tearTo(set)
+}
+
+// tearOf is tear with a record of another tenant forwarded: entry is marked in that
+// tenant's partition.
+func (h *harness) tearOf(partition int32, other string, topics []string) (torn <-chan struct{}) {
+	set := make(kadm.TopicsSet)
+	for _, t := range topics {
+		if t == schemas.TopicEntry {
+			set.Add(t, schemas.PartitionOf(other, testN))
+		} else {
+			set.Add(t, partition)
+		}
+	}
+	return h.tearTo(set)
+}
+
+func (h *harness) tearTo(set kadm.TopicsSet) (torn <-chan struct{}) {
 	done := make(chan struct{})
 	h.c.ControlKey(int16(kmsg.EndTxn), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		req := r.(*kmsg.EndTxnRequest)
@@ -49,9 +71,8 @@ func (h *harness) tear(partition int32, topics ...string) (torn <-chan struct{})
 			return nil, nil, false
 		}
 		h.c.SleepControl(func() {
-			set := make(kadm.TopicsSet)
-			for _, t := range topics {
-				set.Add(t, partition)
+			if len(set) == 0 {
+				return
 			}
 			if _, err := kadm.NewClient(h.cl).WriteTxnMarkers(h.ctx(), kadm.TxnMarkers{ProducerID: req.ProducerID, ProducerEpoch: req.ProducerEpoch, Commit: true, Topics: set}); err != nil {
 				h.t.Error(err)
