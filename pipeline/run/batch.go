@@ -67,6 +67,8 @@ type batch struct {
 	chunks    int          // of the outputs that are kept in state
 	stored    atomic.Int64 // offset after the last of its changelog records
 	failed    error        // what run returned
+	alone     bool         // one record at a time, as the transaction ended the process before
+	killer    string       // place of a record that is not to be run
 	buf       []byte
 }
 
@@ -118,6 +120,8 @@ func (b *batch) note(in *input) {
 
 func (b *batch) apply(in *input) error {
 	switch {
+	case b.quarantined(in):
+		return b.isolate(in, schemas.ReasonProcessKiller, killed)
 	case in.reason != "":
 		return b.isolate(in, in.reason, in.detail)
 	case in.forward:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -202,6 +203,11 @@ func (p *replayer) again(ctx context.Context, entry *schemas.JournalEntry) error
 				return err
 			}
 			b.inputs = append(b.inputs, in)
+		}
+	}
+	for _, i := range entry.Isolated {
+		if i.Reason == schemas.ReasonProcessKiller {
+			b.killer = i.Topic + "-" + strconv.Itoa(int(p.partition)) + "@" + strconv.FormatInt(i.Offset, 10)
 		}
 	}
 	if err := b.run(p.store, p.pos); err != nil {

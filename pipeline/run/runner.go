@@ -40,6 +40,9 @@ type Config struct {
 	// RefuseForeignState makes state of another cluster an error instead of something
 	// to be restored anew.
 	RefuseForeignState bool
+	// Dir is where the process notes what it is at work on, to find records that end it
+	// in a way that cannot be caught; "" = nowhere.
+	Dir string
 	// StopWithin is how long Run goes on, at most, once its context has ended: a broker
 	// that is away must not keep the process; 0 = 15 s.
 	StopWithin time.Duration
@@ -59,6 +62,7 @@ type Runner struct {
 	mu        sync.Mutex
 	owned     map[int32]*owned // what the loop may touch
 	refused   map[int32]error  // what is held and left out
+	killers   *killers
 	restoring map[int32]Restoring
 	stats     Status
 	lease     *lease                // of the session under way
@@ -97,7 +101,11 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Runner{cfg: cfg, metrics: newMetrics(cfg.Metrics), owned: make(map[int32]*owned), refused: make(map[int32]error), restoring: make(map[int32]Restoring), stores: make(map[int32]*sync.Mutex)}
+	k, err := openKillers(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Runner{cfg: cfg, killers: k, metrics: newMetrics(cfg.Metrics), owned: make(map[int32]*owned), refused: make(map[int32]error), restoring: make(map[int32]Restoring), stores: make(map[int32]*sync.Mutex)}
 	r.stats.Started = cfg.Now().UnixMilli()
 	return r, nil
 }
@@ -119,7 +127,8 @@ const maxRestarts = 60
 // Run works until ctx ends, which it does cleanly: the transaction under way is
 // finished. A session that fails is followed by a new one, with a new client and a
 // growing pause.
-func (r *Runner) Run(ctx context.Context) error {
+func (r *Runner) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, r.killers.close()) }()
 	failures := 0
 	for {
 		began := r.cfg.Now()

@@ -163,6 +163,8 @@ func (o *owned) caughtUp() bool { return o.pos.Next[schemas.TopicCRMResults] >= 
 // far as is known, for ever.
 func (o *owned) wait() int64 {
 	switch {
+	case len(o.rest) > 0:
+		return 0
 	case !o.caughtUp():
 		return -1
 	case !o.resumed:
@@ -251,10 +253,23 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		b.now = o.clock.now()
 		b.resume = o.caughtUp() && !o.resumed
 		b.ticks = o.caughtUp() && o.resumed
+		b.inputs = append(o.rest, b.inputs...)
+		o.rest = nil
+		sortInputs(b.inputs)
+		suspect, err := s.r.killers.suspect(p, o.pos)
+		if err != nil {
+			return err
+		}
+		if suspect {
+			o.rest = b.split()
+		}
 	}
 	if len(batches) > 0 {
 		committed, err := s.transact(ctx, mine, batches)
 		if err != nil || !committed {
+			for _, o := range mine {
+				o.rest = nil
+			}
 			return err // taken back: the client reads again from what is committed
 		}
 	}

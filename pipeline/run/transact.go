@@ -38,8 +38,7 @@ func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches m
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for p, b := range batches {
 		g.Go(func() error {
-			sortInputs(b.inputs)
-			if b.failed = b.run(mine[p].store, mine[p].pos); b.failed != nil {
+			if b.failed = s.r.runNoted(b, mine[p]); b.failed != nil {
 				return b.failed
 			}
 			return out.produce(ctx, mine[p], b)
