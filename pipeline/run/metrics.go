@@ -6,7 +6,7 @@ type metrics struct {
 	transactions, aborts, sessions, records, forwarded, restored, timers prometheus.Counter
 	deadLetters                                                          *prometheus.CounterVec
 	commit                                                               prometheus.Histogram
-	owned, refused                                                       prometheus.Gauge
+	owned, refused, stalled                                              prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -28,9 +28,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		owned: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "crmstream", Subsystem: "task", Name: "partitions_owned", Help: "Partitions owned and restored."}),
 		refused: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "crmstream", Subsystem: "task", Name: "partitions_refused",
 			Help: "Partitions that are left out, as going on would do harm: see the log and the status."}),
+		stalled: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "crmstream", Subsystem: "task", Name: "inputs_stalled",
+			Help: "Input partitions that an open transaction of another producer holds up: see the log and the status."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.transactions, m.aborts, m.sessions, m.records, m.forwarded, m.restored, m.timers, m.deadLetters, m.commit, m.owned, m.refused)
+		reg.MustRegister(m.transactions, m.aborts, m.sessions, m.records, m.forwarded, m.restored, m.timers, m.deadLetters, m.commit, m.owned, m.refused, m.stalled)
 	}
 	return m
 }

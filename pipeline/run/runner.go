@@ -161,6 +161,7 @@ type Status struct {
 	Partitions    []PartitionStatus `json:"partitions"`
 	Refused       []Refusal         `json:"refused,omitempty"`   // partitions that are held and left out
 	Restoring     []Restoring       `json:"restoring,omitempty"` // partitions whose changelog is read
+	Stalled       []Stall           `json:"stalled,omitempty"`   // input partitions that a foreign transaction holds up
 	Session       int64             `json:"session"`             // of how many, since the start
 	Started       int64             `json:"started"`             // ms, of the process
 	Transactions  int64             `json:"transactions"`

@@ -57,14 +57,12 @@ func (r *Runner) session(ctx context.Context) error {
 	}
 	defer s.close()
 	gctx, cancel := context.WithCancel(ctx)
-	guarded := make(chan struct{})
-	go func() {
-		defer close(guarded)
-		s.guardLease(gctx)
-	}()
+	var guards sync.WaitGroup
+	guards.Go(func() { s.guardLease(gctx) })
+	guards.Go(func() { s.watchStalls(gctx) })
 	defer func() {
 		cancel()
-		<-guarded
+		guards.Wait()
 	}()
 	late := make(chan *time.Timer, 1)
 	stop := context.AfterFunc(ctx, func() { late <- time.AfterFunc(r.cfg.StopWithin, s.cl.Close) })
