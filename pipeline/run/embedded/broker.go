@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -32,9 +33,35 @@ type Config struct {
 	Logger     *slog.Logger
 }
 
-// maxFetch bounds the answer of one fetch: clients that do not read keep it in our
-// memory.
-const maxFetch = 8 << 20
+// maxFetch bounds the answer of one fetch, leastFetch what each partition may have of
+// it: clients that do not read keep it in our memory.
+const (
+	maxFetch   = 8 << 20
+	leastFetch = 64 << 10
+)
+
+// boundFetch bounds an answer by its partitions, and never by its whole: where the
+// broker reaches the bound of the whole amid a partition, it leaves out which of the
+// partition's transactions were aborted, and a read_committed reader sees them.
+func boundFetch(f *kmsg.FetchRequest) {
+	n := 0
+	for i := range f.Topics {
+		n += len(f.Topics[i].Partitions)
+	}
+	most := int32(max(leastFetch, maxFetch/max(1, n)))
+	if f.MaxBytes > 0 {
+		most = min(most, f.MaxBytes)
+	}
+	f.MaxBytes = math.MaxInt32
+	for i := range f.Topics {
+		for j := range f.Topics[i].Partitions {
+			p := &f.Topics[i].Partitions[j]
+			if p.PartitionMaxBytes <= 0 || p.PartitionMaxBytes > most {
+				p.PartitionMaxBytes = most
+			}
+		}
+	}
+}
 
 // Broker is a running broker with its registry.
 type Broker struct {
@@ -113,8 +140,8 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	})
 	b.cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		b.cluster.KeepControl()
-		if f, ok := r.(*kmsg.FetchRequest); ok && (f.MaxBytes > maxFetch || f.MaxBytes <= 0) {
-			f.MaxBytes = maxFetch
+		if f, ok := r.(*kmsg.FetchRequest); ok {
+			boundFetch(f)
 		}
 		return nil, nil, false
 	})
