@@ -165,3 +165,76 @@ func TestAccountsAreSaidInTheOrderOfProfiles(t *testing.T) {
 		t.Errorf("said %q, want %q", got, want)
 	}
 }
+
+// edit enqueues one update of record 0 of acme.
+func (y *yard) edit(fields ...schemas.Field) {
+	y.t.Helper()
+	want := pipeline.Intents{Writes: []pipeline.Write{{Provider: "crm", Account: "o", Object: "Lead", Key: "person:0", ID: "0", Fields: fields, Revision: 1}}}
+	if _, err := y.d.Take(y.tx, "acme", want); err != nil {
+		y.t.Fatal(err)
+	}
+}
+
+// answer gives the result of an attempt of one item.
+func (y *yard) answer(at *schemas.Attempt, outcome, class string) {
+	y.t.Helper()
+	r := &schemas.AttemptResult{AttemptID: at.ID, Provider: "crm", Kind: at.Kind, Items: []schemas.ItemResult{{Key: at.Items[0].Key, Outcome: outcome, Error: class}}}
+	if _, err := y.d.Step(y.tx, &pipeline.Record{Tenant: at.Tenant, Decoded: r}, pipeline.Intents{}); err != nil {
+		y.t.Fatal(err)
+	}
+}
+
+// one returns the fields of the one attempt that began.
+func (y *yard) one() (*schemas.Attempt, string) {
+	y.t.Helper()
+	began := y.tick()
+	if len(began) != 1 || len(began[0].Items) != 1 {
+		y.t.Fatalf("began %+v, want one attempt of one item", began)
+	}
+	said := ""
+	for _, f := range began[0].Items[0].Fields {
+		said += f.Name + "=" + *f.Value + " "
+	}
+	return began[0], said
+}
+
+// Several waiting writes of a record become one, with every field that one of them
+// named; what was sent and not taken goes under them (P6).
+func TestWhatWaitsIsJoined(t *testing.T) {
+	y := newYard(t, mem.New().Store(0), profile.Limits{Update: 1, InFlight: 1})
+	y.configure("acme")
+	y.edit(schemas.Text("A", "1"), schemas.Text("B", "1"))
+	first, _ := y.one()
+	y.edit(schemas.Text("B", "2"))
+	y.edit(schemas.Text("C", "3"))
+	if began := y.tick(); len(began) != 0 {
+		t.Fatalf("began %+v beside the first", began)
+	}
+	y.answer(first, schemas.NotSent, schemas.ErrTransient)
+	y.tx.Now += 60_000
+	if _, said := y.one(); said != "A=1 B=2 C=3 " {
+		t.Errorf("sent %s", said)
+	}
+}
+
+// Other content waits until what may still arrive of an attempt without an answer is
+// over, also if it comes while the same content waits to be repeated (P6).
+func TestOtherContentWaitsForWhatMayArrive(t *testing.T) {
+	y := newYard(t, mem.New().Store(0), profile.Limits{Update: 1, InFlight: 1})
+	y.configure("acme")
+	y.edit(schemas.Text("A", "1"))
+	first, _ := y.one()
+	y.answer(first, schemas.Unknown, schemas.ErrTransient)
+	if began := y.tick(); len(began) != 0 {
+		t.Fatalf("repeated at once: %+v", began)
+	}
+	y.edit(schemas.Text("A", "2"))
+	y.tx.Now = first.OverBy - 1
+	if began := y.tick(); len(began) != 0 {
+		t.Fatalf("other content left while the first may arrive: %+v", began)
+	}
+	y.tx.Now = first.OverBy
+	if _, said := y.one(); said != "A=2 " {
+		t.Errorf("sent %s", said)
+	}
+}

@@ -1,0 +1,26 @@
+package main
+
+import "slices"
+
+// mutants is the table, promise by promise.
+func mutants() []mutant {
+	return slices.Concat(inKafka, towardsCRMs, apart)
+}
+
+// Files that several mutants are of.
+const (
+	transactFile  = "pipeline/run/transact.go"
+	restoreFile   = "pipeline/run/restore.go"
+	batchFile     = "pipeline/run/batch.go"
+	sessionFile   = "pipeline/run/session.go"
+	ownershipFile = "pipeline/run/ownership.go"
+	deliverFile   = "pipeline/deliver/deliver.go"
+	dispatchFile  = "pipeline/deliver/dispatch.go"
+	resultFile    = "pipeline/deliver/result.go"
+	pageFile      = "pipeline/deliver/page.go"
+	personFile    = "pipeline/sync/person.go"
+	diskFile      = "state/disk/disk.go"
+	keyFile       = "state/key.go"
+	hostFile      = "connectors/host/host.go"
+	accountFile   = "connectors/host/account.go"
+)

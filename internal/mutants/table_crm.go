@@ -1,0 +1,176 @@
+package main
+
+// towardsCRMs breaks what holds between us and the CRMs: P3, P4, P6, P7.
+var towardsCRMs = []mutant{
+	{promise: "P3", what: "a record moves the cursor before its page's marker", file: deliverFile,
+		old: `		if v.PageEnd != nil {
+`,
+		new: `		if r := v.Record; r != nil && v.Object == "contacts" {
+			put(b, cursors, kindCursor, v.Provider+"\x00"+v.Object, &cursor{Cursor: v.ID})
+		}
+		if v.PageEnd != nil {
+`,
+		by: "pipeline/pipetest: pages.txt"},
+	{promise: "P3", what: "any marker moves the cursor", file: pageFile,
+		old: `	if cur.Cursor != m.From {
+`,
+		new: `	if false {
+`,
+		by: "pipeline/pipetest: pages.txt"},
+	{promise: "P3", what: "any event moves a stream's cursor", file: "pipeline/sync/stream.go",
+		old: `	case e.Epoch != pos.Epoch || e.From != pos.Cursor:
+		return w.astray(p, c)
+`,
+		new: "",
+		by:  "pipeline/pipetest: streams.txt"},
+	{promise: "P3", what: "poison does not move a stream's cursor", file: "pipeline/sync/stream.go",
+		old: `	pos.move(e.To)
+	put(w, streams, kindStream, c.Provider, pos)
+	d := deadLetter(in, why, w.tx.Now)
+`,
+		new: `	d := deadLetter(in, why, w.tx.Now)
+`,
+		by: "pipeline/pipetest: streams.txt"},
+	{promise: "P3", what: "a marker follows although its records did not arrive", file: accountFile,
+		old: `	if err := read.wait(ctx); err != nil && ans.Result.Error == "" {
+`,
+		new: `	if err := read.wait(ctx); err != nil && ans.Page == nil && ans.Result.Error == "" {
+`,
+		by: "connectors/host: TestNoMarkerWithoutItsRecords"},
+	{promise: "P3", what: "a page that failed has a marker", file: hostFile,
+		old: `	if ans.Page != nil && at.Page != nil && r.Error == "" {
+`,
+		new: `	if ans.Page != nil && at.Page != nil {
+`,
+		by: "connectors/host: TestNoMarkerWithoutItsRecords"},
+	{promise: "P3", what: "a marker stands before its records", file: accountFile,
+		old: `	ans = a.conn.Do(ctx, at, leave, func(ctx context.Context, c *schemas.CRMChange) error {
+		return a.emit(ctx, c, read.add())
+	})
+`,
+		new: `	var late []*schemas.CRMChange
+	ans = a.conn.Do(ctx, at, leave, func(_ context.Context, c *schemas.CRMChange) error {
+		late = append(late, c)
+		return nil
+	})
+	time.AfterFunc(50*time.Millisecond, func() {
+		for _, c := range late {
+			_ = a.emit(ctx, c, read.add())
+		}
+	})
+`,
+		by: "connectors/host: TestMarkerFollowsRecords"},
+	{promise: "P3", what: "a stream passes what did not arrive", file: accountFile,
+		old: `			var one reading
+			if err := a.emit(ctx, c, one.add()); err != nil {
+`,
+		new: `			if c.Stream != nil {
+				epoch, cursor = c.Stream.Epoch, c.Stream.To
+			}
+			var one reading
+			if err := a.emit(ctx, c, one.add()); err != nil {
+`,
+		by: "connectors/host: TestAStreamDoesNotPassWhatWasLost"},
+
+	{promise: "P4", what: "a new owner repeats creates", file: deliverFile,
+		old: `		if at.Kind == schemas.KindWrite && at.Operation == schemas.OpCreate {
+`,
+		new: `		if false {
+`,
+		by: "pipeline/pipetest: resume.txt"},
+	{promise: "P4", what: "a repeat does not say that it is one", file: dispatchFile,
+		old: `		at.RepeatOf = &f.Unsure
+`,
+		new: `		at.RepeatOf = nil
+`,
+		by: "pipeline/pipetest: create_is_looked_up.txt"},
+	{promise: "P4", what: "a create is repeated before a search can find the first", file: resultFile,
+		old: `				e.FreeAt = max(e.FreeAt, at.OverBy+indexLag)
+`,
+		new: `				e.FreeAt = max(e.FreeAt, 0*indexLag)
+`,
+		by: "pipeline/pipetest: create_is_looked_up.txt"},
+	{promise: "P4", what: "a write with an identity goes without it", file: dispatchFile,
+		old: `	case e.Identity != "" && e.IdentityField != "":
+		return schemas.OpUpsert
+`,
+		new: "",
+		by:  "pipeline/pipetest: resume.txt"},
+	{promise: "P4", what: "a repeated create is not looked up", file: "connectors/hubspot/write.go",
+		old: `			if !a.unfound(ctx) {
+`,
+		new: `			if false && !a.unfound(ctx) {
+`,
+		by: "connectors/hubspot: TestCreateLinksAndRepeatsAdopt"},
+	{promise: "P4", what: "what left without an answer is called not sent", file: "connectors/rest/client.go",
+		old: `	if left.Load() {
+		return schemas.Unknown
+`,
+		new: `	if left.Load() {
+		return schemas.NotSent
+`,
+		by: "connectors/rest: TestOutcome"},
+
+	{promise: "P6", what: "a second attempt begins while the first is open", file: deliverFile,
+		old: `	case e.Attempt != "":
+	case e.FreeAt > b.tx.Now:`,
+		new: `	case e.FreeAt > b.tx.Now:`,
+		by:  "pipeline/pipetest: coalesce.txt"},
+	{promise: "P6", what: "of two waiting values the older one is sent", file: deliverFile,
+		old: `			out = append(out, top[j])
+			i++
+`,
+		new: `			out = append(out, base[i])
+			i++
+`,
+		by: "pipeline/pipetest: coalesce.txt"},
+	{promise: "P6", what: "what waits is replaced, not joined", file: deliverFile,
+		old: `	fields := overlay(e.Fields, w.Fields)
+`,
+		new: `	fields := overlay(nil, w.Fields)
+`,
+		by: "pipeline/deliver: TestWhatWaitsIsJoined"},
+	{promise: "P6", what: "other content goes while an unanswered attempt may arrive", file: deliverFile,
+		old: `	if e.MayArrive > b.tx.Now {`,
+		new: `	if false {`,
+		by:  "pipeline/deliver: TestOtherContentWaitsForWhatMayArrive"},
+	{promise: "P6", what: "other content waits for no attempt that may arrive", file: resultFile,
+		old: `			e.MayArrive = max(e.MayArrive, at.OverBy)
+`,
+		new: "",
+		by:  "pipeline/pipetest: unanswered.txt"},
+	{promise: "P6", what: "other content goes while the first of a repeat may arrive", file: deliverFile,
+		old: `				e.FreeAt = max(e.FreeAt, old.OverBy)
+`,
+		new: `				e.FreeAt = max(e.FreeAt, 0)
+`,
+		by: "pipeline/pipetest: resume.txt"},
+
+	{promise: "P7", what: "a value that is known is taken again", file: personFile,
+		old: `	case ok && w.alike(m, cur.Value, v):
+`,
+		new: `	case false:
+`,
+		by: "pipeline/pipetest: TestWhatTheDialerRepeatsIsNoNews"},
+	{promise: "P7", what: "a number in another spelling is news", file: "pipeline/sync/normal.go",
+		old: `		return x != "" && x == y
+`,
+		new: `		return x != y && x == ""
+`,
+		by: "pipeline/pipetest: echo.txt"},
+	{promise: "P7", what: "an address in another spelling is news", file: "pipeline/sync/normal.go",
+		old: `		return normalEmail(*a) == normalEmail(*b)
+`,
+		new: `		return false
+`,
+		by: "pipeline/pipetest: echo.txt"},
+	{promise: "P7", what: "what the CRM holds is written to it", file: "pipeline/sync/publish.go",
+		old: `			} else if told && w.alike(m, known, v) ||`,
+		new: `			} else if told && known == nil ||`,
+		by:  "pipeline/pipetest: echo.txt"},
+	{promise: "P7", what: "what was written is not known", file: "pipeline/sync/settle.go",
+		old: `			l.Known = set(l.Known, f.Name, f.Value)
+`,
+		new: "",
+		by:  "pipeline/pipetest: TestWhatWasWrittenIsNotWrittenAgain"},
+}
