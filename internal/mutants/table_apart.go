@@ -155,6 +155,10 @@ var apart = []mutant{
 `,
 		new: "",
 		by:  "pipeline/run: TestALeaseThatRanOutEndsAll"},
+	{promise: "P12", what: "a member that is cut off believes on", file: "pipeline/run/lease.go",
+		old: "		case left >= 0:\n",
+		new: "		case left >= 0, s.lease != nil:\n			left = max(left, 0)\n",
+		by:  "pipeline/run: TestOwnership"},
 	{promise: "P12", what: "a restore ends at the last stable offset", file: restoreFile,
 		old: `	ends, err := adm.ListEndOffsets(ctx, topic)
 `,
