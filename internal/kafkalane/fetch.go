@@ -129,7 +129,7 @@ func fetch(ctx context.Context, dir string) error {
 	cmd := exec.CommandContext(ctx, mvn, "-B", "-q", "-f", file, mavenCopy, "-DoutputDirectory="+jars)
 	cmd.WaitDelay = 5 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("fetching Apache Kafka and Apicurio Registry with mvn: %w\n%s", err, out)
+		return fmt.Errorf("%w: mvn cannot fetch Apache Kafka and Apicurio Registry: %w\n%s", ErrMissing, err, out)
 	}
 	if err := check(jars, sums); err != nil {
 		return err
