@@ -8,7 +8,7 @@ RACE = ./schemas/... ./state/... ./pipeline/... ./connectors/...
 KAFKA_TESTS = ./pipeline/run
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench crash crash-short crash-kafka scale scale-short mutants python generate fuzz check
+.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench crash crash-short crash-kafka scale scale-short mutants clients-kafka python generate fuzz check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ scale-short: ## the same on Apache Kafka with 3,000 calls and 4 of them
 
 crash-kafka: ## the crash run on Apache Kafka, which is killed 5 times as well
 	$(GO) run ./internal/crash -kafka -calls 20000 -tenants 50 -kills 20 -broker-kills 5
+
+clients-kafka: ## clients of other makers on the embedded broker: kcat, confluent-kafka, Java, kafkajs
+	$(GO) run ./internal/clients
 
 mutants: ## one mutation per promise and more, each killed by a test that docs/promises.md names: about 10 minutes
 	$(GO) run ./internal/mutants

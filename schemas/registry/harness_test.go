@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crmstream/crmstream/schemas"
 )
@@ -47,6 +49,62 @@ func serve(t *testing.T, brokers []string) (url string, stop func()) {
 	}
 	t.Cleanup(stop)
 	return h.URL, stop
+}
+
+// write adds a record to the topic.
+func write(t *testing.T, brokers []string, key string, value []byte) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.ProduceSync(within(t, 10*time.Second), &kgo.Record{Topic: SchemasTopic, Key: []byte(key), Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// compact copies the newest record of each key, and no tombstones, to the topic of
+// other brokers.
+func compact(t *testing.T, from, to []string) {
+	t.Helper()
+	ctx := within(t, 20*time.Second)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(from...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{SchemasTopic: {0: kgo.NewOffset().AtStart()}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, SchemasTopic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ends.Lookup(SchemasTopic, 0)
+	var all []*kgo.Record
+	newest := make(map[string]int64)
+	for at := int64(0); at < end.Offset; {
+		fs := cl.PollFetches(ctx)
+		if err := fs.Err(); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range fs.Records() {
+			all, newest[string(r.Key)], at = append(all, r), r.Offset, r.Offset+1
+		}
+	}
+	copyTo, err := kgo.NewClient(kgo.SeedBrokers(to...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copyTo.Close()
+	if _, err := kadm.NewClient(copyTo).CreateTopic(ctx, 1, 1, nil, SchemasTopic); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if newest[string(r.Key)] == r.Offset && r.Value != nil {
+			if err := copyTo.ProduceSync(ctx, &kgo.Record{Topic: SchemasTopic, Key: r.Key, Value: r.Value}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // registered is a codec whose schemas are in a registry of its own.

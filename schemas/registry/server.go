@@ -3,16 +3,14 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sort"
 	"sync"
 	"time"
 
 	"github.com/twmb/avro"
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -38,12 +36,14 @@ type Server struct {
 	ids      map[string]int // by canonical text
 	texts    map[int]string // as first registered
 	config   string         // global compatibility level
-	next     int
+	mode     string         // global mode
+	next     int            // above every id that was ever given out
 }
 
 type subject struct {
 	versions []*version // by number
 	config   string     // "" = the global one
+	mode     string     // "" = the global one
 }
 
 type version struct {
@@ -52,17 +52,6 @@ type version struct {
 	ID      int    `json:"id"`
 	Schema  string `json:"schema"`
 	Deleted bool   `json:"deleted"`
-}
-
-type recordKey struct {
-	Type    string `json:"keytype"` // "SCHEMA" or "CONFIG"
-	Subject string `json:"subject,omitempty"`
-	Version int    `json:"version,omitempty"`
-	Magic   int    `json:"magic"`
-}
-
-type configValue struct {
-	Level string `json:"compatibilityLevel"`
 }
 
 // NewServer returns a registry that has loaded what its topic holds.
@@ -79,7 +68,7 @@ func NewServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the registry: %w", err)
 	}
-	s := &Server{cl: cl, log: cfg.Logger, subjects: make(map[string]*subject), ids: make(map[string]int), texts: make(map[int]string), config: "BACKWARD", next: 1}
+	s := &Server{cl: cl, log: cfg.Logger, subjects: make(map[string]*subject), ids: make(map[string]int), texts: make(map[int]string), config: defaultLevel, mode: readWrite, next: 1}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if err := s.load(ctx); err != nil {
@@ -91,77 +80,6 @@ func NewServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
 
 // Close ends the registry's client.
 func (s *Server) Close() { s.cl.Close() }
-
-func (s *Server) load(ctx context.Context) error {
-	adm := kadm.NewClient(s.cl)
-	compact := "compact"
-	r, err := adm.CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": &compact}, SchemasTopic)
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) && !errors.Is(r.Err, kerr.TopicAlreadyExists) {
-		return err
-	}
-	ends, err := adm.ListEndOffsets(ctx, SchemasTopic)
-	if err != nil {
-		return err
-	}
-	end, ok := ends.Lookup(SchemasTopic, 0)
-	if !ok || end.Err != nil {
-		return fmt.Errorf("no end offset of %s: %w", SchemasTopic, end.Err)
-	}
-	s.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{SchemasTopic: {0: kgo.NewOffset().AtStart()}})
-	defer s.cl.PurgeTopicsFromConsuming(SchemasTopic)
-	for at := int64(0); at < end.Offset; {
-		fs := s.cl.PollFetches(ctx)
-		if err := fs.Err(); err != nil {
-			return err
-		}
-		fs.EachRecord(func(r *kgo.Record) {
-			at = r.Offset + 1
-			if !r.Attrs.IsControl() {
-				s.apply(r.Key, r.Value)
-			}
-		})
-	}
-	return nil
-}
-
-// apply takes one record of the topic into memory.
-func (s *Server) apply(key, value []byte) {
-	var k recordKey
-	if json.Unmarshal(key, &k) != nil {
-		s.log.Warn("registry: a record that is none of ours", "topic", SchemasTopic)
-		return
-	}
-	switch k.Type {
-	case "SCHEMA":
-		sub := s.subject(k.Subject)
-		if value == nil {
-			sub.remove(k.Version)
-			return
-		}
-		var v version
-		if json.Unmarshal(value, &v) != nil {
-			return
-		}
-		sub.put(&v)
-		s.texts[v.ID] = v.Schema
-		if c, err := canonical(v.Schema); err == nil {
-			if _, ok := s.ids[c]; !ok {
-				s.ids[c] = v.ID
-			}
-		}
-		s.next = max(s.next, v.ID+1)
-	case "CONFIG":
-		var c configValue
-		if value != nil && json.Unmarshal(value, &c) != nil {
-			return
-		}
-		if k.Subject == "" {
-			s.config = c.Level
-			return
-		}
-		s.subject(k.Subject).config = c.Level
-	}
-}
 
 func (s *Server) subject(name string) *subject {
 	sub := s.subjects[name]
@@ -183,13 +101,17 @@ func (sub *subject) put(v *version) {
 	sort.Slice(sub.versions, func(i, j int) bool { return sub.versions[i].Version < sub.versions[j].Version })
 }
 
-func (sub *subject) remove(n int) {
-	for i, v := range sub.versions {
+func (sub *subject) find(n int) *version {
+	for _, v := range sub.versions {
 		if v.Version == n {
-			sub.versions = append(sub.versions[:i], sub.versions[i+1:]...)
-			return
+			return v
 		}
 	}
+	return nil
+}
+
+func (sub *subject) remove(gone *version) {
+	sub.versions = slices.DeleteFunc(sub.versions, func(v *version) bool { return v == gone })
 }
 
 // live returns the versions that are not deleted, or all.
@@ -201,24 +123,6 @@ func (sub *subject) live(deletedToo bool) []*version {
 		}
 	}
 	return vs
-}
-
-func (s *Server) persist(ctx context.Context, k recordKey, v any) error {
-	key, err := json.Marshal(k)
-	if err != nil {
-		return err
-	}
-	rec := &kgo.Record{Topic: SchemasTopic, Partition: 0, Key: key}
-	if v != nil {
-		if rec.Value, err = json.Marshal(v); err != nil {
-			return err
-		}
-	}
-	if err := s.cl.ProduceSync(ctx, rec).FirstErr(); err != nil {
-		return fmt.Errorf("writing to %s: %w", SchemasTopic, err)
-	}
-	s.apply(rec.Key, rec.Value)
-	return nil
 }
 
 // canonical is the text that two spellings of one schema share. Documentation and
@@ -250,8 +154,9 @@ var (
 )
 
 // register adds a schema to a subject and returns its id: the present one if the
-// subject has it already.
-func (s *Server) register(ctx context.Context, name, text string) (int, error) {
+// subject has it already. An id of 0 is any; another one is let through only where it
+// is the schema's already, since ids are not ours to choose then.
+func (s *Server) register(ctx context.Context, name, text string, wanted int) (int, error) {
 	c, err := canonical(text)
 	if err != nil {
 		return 0, &problem{422, 42201, "Invalid schema: " + err.Error()}
@@ -264,10 +169,16 @@ func (s *Server) register(ctx context.Context, name, text string) (int, error) {
 	}
 	n := 1
 	for _, v := range vs {
-		if vc, err := canonical(v.Schema); err == nil && vc == c && !v.Deleted {
+		if vc, err := canonical(v.Schema); err == nil && vc == c && !v.Deleted && (wanted == 0 || wanted == v.ID) {
 			return v.ID, nil
 		}
 		n = max(n, v.Version+1)
+	}
+	if err := s.writable(name); err != nil {
+		return 0, err
+	}
+	if wanted != 0 {
+		return 0, &problem{422, 42205, "Subject " + name + " is not in import mode: ids can't be chosen"}
 	}
 	if why := s.incompatible(name, text); why != "" {
 		return 0, &problem{409, 409, "Schema being registered is incompatible with an earlier schema: " + why}
@@ -276,54 +187,5 @@ func (s *Server) register(ctx context.Context, name, text string) (int, error) {
 	if !ok {
 		id = s.next
 	}
-	return id, s.persist(ctx, recordKey{"SCHEMA", name, n, 1}, &version{name, n, id, text, false})
+	return id, s.persist(ctx, recordKey{ofSchema, name, n, 1}, &version{name, n, id, text, false})
 }
-
-// incompatible says why text may not follow what the subject has, "" if it may.
-func (s *Server) incompatible(name, text string) string {
-	level := s.config
-	sub := s.subjects[name]
-	if sub == nil {
-		return ""
-	}
-	if sub.config != "" {
-		level = sub.config
-	}
-	vs := sub.live(false)
-	if level == "NONE" || len(vs) == 0 {
-		return ""
-	}
-	if !transitive(level) {
-		vs = vs[len(vs)-1:]
-	}
-	next, err := avro.Parse(text)
-	if err != nil {
-		return err.Error()
-	}
-	for _, v := range vs {
-		old, err := avro.Parse(v.Schema)
-		if err != nil {
-			continue
-		}
-		if backward(level) {
-			if _, err := avro.Resolve(old, next); err != nil {
-				return err.Error()
-			}
-		}
-		if forward(level) {
-			if _, err := avro.Resolve(next, old); err != nil {
-				return err.Error()
-			}
-		}
-	}
-	return ""
-}
-
-var levels = map[string][3]bool{ // backward, forward, transitive
-	"NONE": {}, "BACKWARD": {true}, "FORWARD": {false, true}, "FULL": {true, true},
-	"BACKWARD_TRANSITIVE": {true, false, true}, "FORWARD_TRANSITIVE": {false, true, true}, "FULL_TRANSITIVE": {true, true, true},
-}
-
-func backward(level string) bool   { return levels[level][0] }
-func forward(level string) bool    { return levels[level][1] }
-func transitive(level string) bool { return levels[level][2] }

@@ -57,13 +57,24 @@ func TestWhatForeignClientsAsk(t *testing.T) {
 		{"GET /subjects/t-value/versions", "", 404, "error_code 40401"},
 		{"GET /subjects/t-value/versions/latest", "", 404, "error_code 40401"},
 		{"POST /subjects/t-value?normalize=False&deleted=False", posted(v1), 404, "error_code 40401"},
-		{"POST /compatibility/subjects/t-value/versions/latest", posted(v1), 404, "error_code 40401"},
+		{"POST /compatibility/subjects/t-value/versions/latest", posted(v1), 200, `{"is_compatible":true}`},
+		{"POST /compatibility/subjects/t-value/versions", posted(v1), 200, `{"is_compatible":true}`},
+		{"POST /compatibility/subjects/t-value/versions/1", posted(v1), 404, "error_code 40401"},
+		{"GET /contexts?offset=0&limit=-1", "", 200, `["."]`},
 
 		{"POST /subjects/t-value/versions?normalize=False", posted(v1), 200, `{"id":1}`},
 		{"POST /subjects/t-value/versions", posted(v1Again), 200, `{"id":1}`},
+		{"POST /subjects/t-value/versions", `{"schema":"{\"type\":\"record\",\"name\":\"T\",\"fields\":[{\"name\":\"a\",\"type\":\"string\"}]}","metadata":null,"ruleSet":null}`, 200, `{"id":1}`},
 		{"POST /subjects/u-value/versions", posted(v1), 200, `{"id":1}`},
 		{"GET /schemas/ids/1?subject=t-value", "", 200, `{"schema":` + quoted(v1) + `}`},
 		{"GET /schemas/ids/1/versions", "", 200, `[{"subject":"t-value","version":1},{"subject":"u-value","version":1}]`},
+		{"GET /schemas/ids/1/versions?subject=u-value&deleted=False", "", 200, `[{"subject":"u-value","version":1}]`},
+		{"GET /schemas/ids/1/versions?offset=1&limit=-1", "", 200, `[{"subject":"u-value","version":1}]`},
+		{"GET /schemas/ids/1/subjects?offset=0&limit=-1", "", 200, `["t-value","u-value"]`},
+		{"GET /schemas/ids/7/subjects", "", 404, "error_code 40403"},
+		{"GET /schemas/ids/1/schema", "", 200, v1},
+		{"GET /schemas/ids/7/schema", "", 404, "error_code 40403"},
+		{"GET /schemas?subjectPrefix=t-", "", 200, "[" + shownAs(1, 1, v1) + "]"},
 		{"POST /subjects/t-value?normalize=False&deleted=False", posted(v1), 200, shownAs(1, 1, v1)},
 		{"POST /subjects/t-value", posted(v2), 404, "error_code 40403"},
 		{"GET /subjects", "", 200, `["t-value","u-value"]`},
@@ -76,6 +87,17 @@ func TestWhatForeignClientsAsk(t *testing.T) {
 		{"GET /subjects/t-value/versions/latest?deleted=false", "", 200, shownAs(2, 2, v2)},
 		{"GET /subjects/t-value/versions/-1", "", 200, shownAs(2, 2, v2)},
 		{"GET /subjects/t-value/versions/1", "", 200, shownAs(1, 1, v1)},
+		{"GET /subjects/t-value/versions/1/schema", "", 200, v1},
+		{"GET /subjects/t-value/versions/9/schema", "", 404, "error_code 40402"},
+		{"GET /subjects/t-value/versions/1/referencedby?offset=0&limit=-1", "", 200, `[]`},
+		{"GET /subjects/t-value/versions?offset=1&limit=1", "", 200, `[2]`},
+		{"GET /schemas?latestOnly=true&subjectPrefix=t-", "", 200, "[" + shownAs(2, 2, v2) + "]"},
+		{"GET /subjects?subjectPrefix=u", "", 200, `["u-value"]`},
+		// A version by its number is compared with, whatever came after it.
+		{"POST /compatibility/subjects/t-value/versions/1", posted(v1Again), 200, `{"is_compatible":true}`},
+		{"POST /compatibility/subjects/t-value/versions/3", posted(v1), 404, "error_code 40402"},
+		{"POST /compatibility/subjects/t-value/versions/x", posted(v1), 422, "error_code 42202"},
+		{"POST /subjects/t-value/versions", `{"schema":"\"long\"","id":77}`, 422, "error_code 42205"},
 		{"GET /subjects/t-value/versions/3", "", 404, "error_code 40402"},
 		{"GET /subjects/t-value/versions/first", "", 422, "error_code 42202"},
 
@@ -83,6 +105,8 @@ func TestWhatForeignClientsAsk(t *testing.T) {
 		{"POST /subjects/t-value/versions", `{}`, 422, "error_code 42201"},
 		{"POST /subjects/t-value/versions", `no JSON`, 422, "error_code 42201"},
 		{"POST /subjects/t-value/versions", `{"schema":"syntax=3","schemaType":"PROTOBUF"}`, 422, "error_code 42201"},
+		{"POST /subjects/t-value/versions", `{"schema":"\"int\"","ruleSet":{"domainRules":[]}}`, 422, "error_code 42201"},
+		{"POST /subjects/t-value/versions", `{"schema":"\"int\"","metadata":{"tags":{}}}`, 422, "error_code 42201"},
 		{"POST /subjects/t-value/versions", `{"schema":"\"int\"","references":[{"name":"x","subject":"y","version":1}]}`, 422, "error_code 42201"},
 
 		{"GET /config", "", 200, `{"compatibilityLevel":"BACKWARD"}`},
@@ -93,16 +117,37 @@ func TestWhatForeignClientsAsk(t *testing.T) {
 		{"PUT /config", `{"compatibility":"FULL"}`, 200, `{"compatibility":"FULL"}`},
 		{"GET /config", "", 200, `{"compatibilityLevel":"FULL"}`},
 		{"PUT /config", `{"compatibility":"PERHAPS"}`, 422, "error_code 42203"},
+		{"DELETE /config", "", 200, `{"compatibilityLevel":"FULL"}`},
+		{"GET /config", "", 200, `{"compatibilityLevel":"BACKWARD"}`},
+		{"DELETE /config/u-value", "", 404, "error_code 40401"},
+
+		{"GET /mode/t-value", "", 404, "error_code 40409"},
+		{"GET /mode/t-value?defaultToGlobal=true", "", 200, `{"mode":"READWRITE"}`},
+		{"PUT /mode/t-value?force=False", `{"mode":"readonly"}`, 200, `{"mode":"READONLY"}`},
+		{"GET /mode/t-value", "", 200, `{"mode":"READONLY"}`},
+		{"PUT /mode", `{"mode":"IMPORT"}`, 422, "error_code 42204"},
+		{"POST /subjects/t-value/versions", posted(v1), 200, `{"id":1}`}, // it is there already
+		{"POST /subjects/t-value/versions", posted(broken), 422, "error_code 42205"},
+		{"DELETE /subjects/t-value", "", 422, "error_code 42205"},
+		{"DELETE /subjects/t-value/versions/1", "", 422, "error_code 42205"},
+		{"DELETE /mode/t-value", "", 200, `{"mode":"READONLY"}`},
+		{"DELETE /mode/t-value", "", 404, "error_code 40401"},
 		{"POST /subjects/t-value/versions", posted(broken), 200, `{"id":3}`},
 
 		{"DELETE /subjects/t-value/versions/3", "", 200, `3`},
 		{"GET /subjects/t-value/versions/3", "", 404, "error_code 40402"},
 		{"GET /subjects/t-value/versions", "", 200, `[1,2]`},
 		{"GET /subjects/t-value/versions?deleted=true", "", 200, `[1,2,3]`},
+		{"GET /subjects/t-value/versions?deleted_only=True", "", 200, `[3]`},
+		{"GET /subjects?deleted_only=True", "", 200, `[]`},
+		{"DELETE /subjects/t-value/versions/3", "", 404, "error_code 40406"},
+		{"DELETE /subjects/t-value/versions/9?permanent=true", "", 404, "error_code 40402"},
 		{"DELETE /subjects/t-value?permanent=true", "", 404, "error_code 40405"},
 		{"DELETE /subjects/t-value/versions/2?permanent=true", "", 404, "error_code 40407"},
 		{"DELETE /subjects/t-value", "", 200, `[1,2]`},
 		{"DELETE /subjects/t-value", "", 404, "error_code 40404"},
+		{"GET /config/t-value", "", 404, "error_code 40408"}, // it went with the subject
+		{"GET /subjects?deletedOnly=true", "", 200, `["t-value"]`},
 		{"DELETE /subjects/t-value/versions/3?permanent=true", "", 200, `3`},
 		{"GET /subjects", "", 200, `["u-value"]`},
 		{"GET /subjects?deleted=True", "", 200, `["t-value","u-value"]`},
@@ -110,6 +155,8 @@ func TestWhatForeignClientsAsk(t *testing.T) {
 		{"GET /schemas/ids/2", "", 200, `{"schema":` + quoted(v2) + `}`},
 		{"DELETE /subjects/t-value?permanent=True", "", 200, `[1,2]`},
 		{"GET /subjects?deleted=true", "", 200, `["u-value"]`},
+		{"GET /schemas/ids/2", "", 404, "error_code 40403"},
+		{"GET /schemas/ids/1", "", 200, `{"schema":` + quoted(v1) + `}`},
 	} {
 		method, path, _ := strings.Cut(step.request, " ")
 		status, kind, body := ask(t, method, url+path, step.body)
@@ -219,124 +266,6 @@ func TestTransitiveLevelsAskAllVersions(t *testing.T) {
 	}
 }
 
-// Everything is there after a restart: ids, versions, deletions, levels. An id that
-// was given out would otherwise come to mean another schema.
-func TestARestartForgetsNothing(t *testing.T) {
-	brokers := cluster(t)
-	url, stop := serve(t, brokers)
-	register(t, url, "t-value", v1)
-	register(t, url, "t-value", v2)
-	register(t, url, "gone-value", `"int"`)
-	for _, r := range []string{"PUT /config/t-value", "DELETE /subjects/gone-value", "PUT /config"} {
-		method, path, _ := strings.Cut(r, " ")
-		if status, _, body := ask(t, method, url+path, `{"compatibility":"FULL"}`); status != 200 {
-			t.Fatal(body)
-		}
-	}
-	paths := []string{
-		"/subjects", "/subjects?deleted=true", "/subjects/t-value/versions/1", "/subjects/t-value/versions/2",
-		"/schemas/ids/1", "/schemas/ids/2", "/schemas/ids/3", "/schemas/ids/4", "/config", "/config/t-value", "/config/gone-value",
-	}
-	var before []string
-	for _, p := range paths {
-		status, _, body := ask(t, "GET", url+p, "")
-		before = append(before, fmt.Sprint(status, body))
-	}
-	stop()
-	url, _ = serve(t, brokers)
-	for i, p := range paths {
-		if status, _, body := ask(t, "GET", url+p, ""); fmt.Sprint(status, body) != before[i] {
-			t.Errorf("GET %s: %s before, %d %s after", p, before[i], status, body)
-		}
-	}
-	if id := register(t, url, "u-value", v2); id != 2 {
-		t.Errorf("a schema with id 2 got id %d after the restart", id)
-	}
-	if id := register(t, url, "u-value", `{"type":"record","name":"T","fields":[{"name":"a","type":"string","doc":"new"}]}`); id != 4 {
-		t.Errorf("a new schema got id %d, want 4", id)
-	}
-}
-
-// The topic is one that other tools know: compacted, one partition, Confluent's keys
-// and values.
-func TestTheTopic(t *testing.T) {
-	brokers := cluster(t)
-	url, _ := serve(t, brokers)
-	register(t, url, "t-value", v1)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(SchemasTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	ctx := within(t, 10*time.Second)
-	adm := kadm.NewClient(cl)
-	topics, err := adm.ListTopics(ctx, SchemasTopic)
-	if err != nil || len(topics[SchemasTopic].Partitions) != 1 {
-		t.Errorf("%d partitions, %v", len(topics[SchemasTopic].Partitions), err)
-	}
-	configs, err := adm.DescribeTopicConfigs(ctx, SchemasTopic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range configs[0].Configs {
-		if c.Key == "cleanup.policy" && c.MaybeValue() != "compact" {
-			t.Errorf("cleanup.policy is %q: schemas would be thrown away by age", c.MaybeValue())
-		}
-	}
-	fs := cl.PollFetches(ctx)
-	if err := fs.Err(); err != nil {
-		t.Fatal(err)
-	}
-	var key struct {
-		Type    string `json:"keytype"`
-		Subject string `json:"subject"`
-		Version int    `json:"version"`
-		Magic   int    `json:"magic"`
-	}
-	var value struct {
-		Subject string `json:"subject"`
-		Version int    `json:"version"`
-		ID      int    `json:"id"`
-		Schema  string `json:"schema"`
-		Deleted *bool  `json:"deleted"`
-	}
-	r := fs.Records()[0]
-	if err := json.Unmarshal(r.Key, &key); err != nil || key.Type != "SCHEMA" || key.Subject != "t-value" || key.Version != 1 || key.Magic != 1 {
-		t.Errorf("key %s", r.Key)
-	}
-	if err := json.Unmarshal(r.Value, &value); err != nil || value.Subject != "t-value" || value.Version != 1 || value.ID != 1 || value.Schema != v1 || value.Deleted == nil || *value.Deleted {
-		t.Errorf("value %s", r.Value)
-	}
-}
-
-// What is no record of a registry, or was written by another one, does not keep ours
-// from starting.
-func TestStrangeRecordsOnTheTopic(t *testing.T) {
-	brokers := cluster(t)
-	url, stop := serve(t, brokers)
-	register(t, url, "t-value", v1)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	for _, kv := range [][2]string{
-		{"no JSON", "x"},
-		{`{"keytype":"NOOP","magic":0}`, ""},
-		{`{"keytype":"SCHEMA","subject":"t-value","version":2,"magic":1}`, "no JSON"},
-		{`{"keytype":"CONFIG","magic":0}`, "no JSON"},
-	} {
-		if err := cl.ProduceSync(within(t, 10*time.Second), &kgo.Record{Topic: SchemasTopic, Key: []byte(kv[0]), Value: []byte(kv[1])}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stop()
-	url, _ = serve(t, brokers)
-	if _, _, body := ask(t, "GET", url+"/subjects/t-value/versions", ""); body != `[1]` {
-		t.Errorf("versions %s", body)
-	}
-}
-
 func TestALargeRequestIsTurnedAway(t *testing.T) {
 	url, _ := serve(t, cluster(t))
 	status, _, body := ask(t, "POST", url+"/subjects/t-value/versions", `{"schema":"`+strings.Repeat("x", maxBody)+`"}`)
@@ -398,7 +327,7 @@ func TestNothingIsAnsweredBeforeKafkaHasIt(t *testing.T) {
 	if _, err := kadm.NewClient(cl).DeleteTopics(within(t, 10*time.Second), SchemasTopic); err != nil {
 		t.Fatal(err)
 	}
-	if id, err := s.register(within(t, 20*time.Second), "t-value", v1); err == nil {
+	if id, err := s.register(within(t, 20*time.Second), "t-value", v1, 0); err == nil {
 		t.Fatalf("id %d was given out, and no topic holds it", id)
 	}
 	if len(s.texts) != 0 || len(s.ids) != 0 {

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -69,7 +68,9 @@ type Broker struct {
 	boot     Boot
 	file     bootFile
 	lock     *os.File
+	log      *slog.Logger
 	cluster  *kfake.Cluster
+	own      *kgo.Client // of the running broker; it connects when it is needed
 	registry *registry.Server
 	http     *http.Server
 	url      string
@@ -84,7 +85,7 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	b := &Broker{dir: cfg.Dir, served: make(chan error, 1)}
+	b := &Broker{dir: cfg.Dir, log: cfg.Logger, served: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			// What an unclean end left is not mended yet: the next start must know of it.
@@ -127,17 +128,10 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", cfg.Dir, err), kafkaListener.Close(), registryListener.Close())
 	}
-	b.cluster.ControlKey(int16(kmsg.InitProducerID), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		b.cluster.KeepControl()
-		req, ok := r.(*kmsg.InitProducerIDRequest)
-		if !ok || req.TransactionalID == nil || !guard.isReady() || !ofAnotherBoot(*req.TransactionalID, b.boot.Boot) {
-			return nil, nil, false
-		}
-		// The broker would let it recover, and mix two boots' transactions under one id.
-		resp := req.ResponseKind().(*kmsg.InitProducerIDResponse)
-		resp.ErrorCode = kerr.ProducerFenced.Code
-		return resp, nil, true
-	})
+	if b.own, err = ownClient(b.Addr()); err != nil {
+		return nil, errors.Join(err, registryListener.Close())
+	}
+	b.cluster.ControlKey(int16(kmsg.InitProducerID), b.initProducer(guard))
 	b.cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		b.cluster.KeepControl()
 		if f, ok := r.(*kmsg.FetchRequest); ok {
@@ -219,6 +213,9 @@ func (b *Broker) close(ctx context.Context) error {
 func (b *Broker) release(clean bool) error {
 	if b.registry != nil {
 		b.registry.Close()
+	}
+	if b.own != nil {
+		b.own.Close()
 	}
 	var err error
 	if b.cluster != nil {
