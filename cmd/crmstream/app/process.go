@@ -111,7 +111,7 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Proces
 		return p, err
 	}
 	p.runner, err = run.New(run.Config{
-		Brokers: p.brokers, Opts: []kgo.Opt{kgo.ClientID(status.ClientIDPrefix + advertised(p.http.Addr()))}, Group: cfg.Kafka.Group, Instance: instance, Static: true, Dir: cfg.Data, Session: cfg.Kafka.Session, Partitions: int32(cfg.Kafka.Partitions),
+		Brokers: p.brokers, Opts: []kgo.Opt{kgo.ClientID(status.ClientIDPrefix + advertised(p.http.Addr()))}, Group: cfg.Kafka.Group, Instance: instance, Static: true, Dir: cfg.Data, RefuseForeignState: true, Session: cfg.Kafka.Session, Partitions: int32(cfg.Kafka.Partitions),
 		Codec: p.codec, Task: task.New(profiles), Effects: p.host, DB: p.db, Log: log, Metrics: metrics,
 	})
 	if err != nil {

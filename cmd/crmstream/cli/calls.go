@@ -28,13 +28,15 @@ func callsSendCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var calls []dialer.Call
 			switch {
+			case n < 1:
+				return &exitError{exitInput, fmt.Errorf("--count is %d, it must be at least 1", n)}
 			case file != "":
 				src, err := readInput(cmd, file)
 				if err != nil {
 					return err
 				}
 				if calls, err = dialer.Read(bytes.NewReader(src)); err != nil {
-					return &exitError{exitInput, fmt.Errorf("%s: %w", file, err)}
+					return &exitError{exitInput, fmt.Errorf("%s: %w", inputName(file), err)}
 				}
 			case tenant != "" && to != "":
 				g := dialer.NewGenerator(seed)
@@ -50,11 +52,18 @@ func callsSendCommand() *cobra.Command {
 				return err
 			}
 			defer cl.Close()
+			if err := cl.Ping(cmd.Context()); err != nil {
+				return fmt.Errorf("Kafka does not answer (is the pipeline or broker running?): %w", err)
+			}
 			if err := codec.Register(cmd.Context()); err != nil {
 				return err
 			}
 			sent, err := dialer.Send(cmd.Context(), cl, codec, calls)
-			fmt.Fprintf(cmd.OutOrStdout(), "%d calls are on dialer.calls\n", sent)
+			if sent == 1 {
+				fmt.Fprintln(cmd.OutOrStdout(), "1 call is on dialer.calls")
+			} else {
+				fmt.Fprintf(cmd.OutOrStdout(), "%d calls are on dialer.calls\n", sent)
+			}
 			return err
 		},
 	}

@@ -72,7 +72,7 @@ func simOf(name, address string, open func(dir string, setup []byte) (http.Handl
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s  http://%s  what it holds: http://%s/_sim/\n", name, l.Addr(), l.Addr())
+			fmt.Fprintf(cmd.OutOrStdout(), "%s  http://%s  what it holds: http://%s/_sim/%s\n", name, l.Addr(), l.Addr(), map[string]string{"salesforce": "orgs", "hubspot": "portals"}[name])
 			err = serve(cmd.Context(), l, h)
 			if derr := done(); err == nil {
 				err = derr

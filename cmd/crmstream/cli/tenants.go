@@ -44,7 +44,7 @@ func tenantsApplyCommand() *cobra.Command {
 				return err
 			}
 			defer done()
-			configs, err := config.Tenants(file, src, c.Servers, all.Providers())
+			configs, err := config.Tenants(inputName(file), src, c.Servers, all.Providers())
 			if err != nil {
 				return err
 			}
@@ -70,6 +70,14 @@ func readInput(cmd *cobra.Command, file string) ([]byte, error) {
 		return nil, &exitError{exitInput, fmt.Errorf("reading %s: %w", file, err)}
 	}
 	return src, nil
+}
+
+// inputName is what messages call a file of readInput.
+func inputName(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
 }
 
 func tenantsListCommand() *cobra.Command {

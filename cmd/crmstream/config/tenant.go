@@ -108,15 +108,21 @@ func (d *tenantDoc) config(p *strictyaml.Places, servers map[string]string, prov
 			continue
 		}
 		if _, ok := servers[c.Server]; c.Server != "" && !ok {
-			bad(path+".server", "name it under servers: in the process's configuration", "unknown server %q", c.Server)
+			mend := "name it under servers: in the process's configuration"
+			if len(servers) == 0 {
+				mend = "no servers are configured: name the process's configuration with -c FILE, and the server in it under servers:"
+			}
+			bad(path+".server", mend, "unknown server %q", c.Server)
 		}
 		a := schemas.Account{Provider: name, ID: c.Account, Server: c.Server}
+		said := make(map[string]bool) // a setting that was left out for a mistake is not missing, too
 		for _, k := range sortedKeys(c.Auth) {
 			switch {
 			case k == "flow":
 				a.AuthFlow = c.Auth[k]
 			case secretSettings[k] && !IsReference(c.Auth[k]):
 				bad(path+".auth."+k, "env:NAME or file:PATH", "%s.auth.%s must be a reference to the secret, not the secret", path, k)
+				said[path+".auth."+k] = true
 			default:
 				a.Auth = append(a.Auth, schemas.Text(k, c.Auth[k]))
 			}
@@ -126,7 +132,9 @@ func (d *tenantDoc) config(p *strictyaml.Places, servers map[string]string, prov
 		}
 		for _, problem := range pr.Check(a) {
 			at := path + "." + documentName(problem.Setting)
-			bad(at, problem.Mend, "%s %s", at, problem.What)
+			if !said[at] {
+				bad(at, problem.Mend, "%s %s", at, problem.What)
+			}
 		}
 		tc.Accounts = append(tc.Accounts, a)
 	}

@@ -3,9 +3,12 @@ package demo
 import (
 	"context"
 	"fmt"
+	"os"
 	"sort"
 	"strings"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // view shows the play: in place on a terminal, line by line on a pipe.
@@ -37,10 +40,20 @@ func (v *view) head() {
 	fmt.Fprintf(o.Out, "  salesforce http://%-21s simulator, %s\n  hubspot    http://%-21s simulator, %s\n", a.Salesforce, plural(sf, "org"), a.HubSpot, plural(hs, "portal"))
 	fmt.Fprintf(o.Out, "  api        http://%-21s /metrics, /api/status\n\n", a.API)
 	if !o.Exit {
-		fmt.Fprintf(o.Out, "  Try:  kcat -b %s -C -t sync.calls -c 3 -f '%%k\\n'        calls as they are logged\n", a.Broker)
-		fmt.Fprintf(o.Out, "        curl -s '%s/_sim/records?org=%s&object=Task&limit=1'   one in the CRM\n", "http://"+a.Salesforce, v.s.w.tenants[0].account)
-		fmt.Fprintf(o.Out, "        kill -9 this process, run it again, and count the calls in the CRM: crmstream demo verify --data %s\n\n", o.Dir)
+		self := self()
+		fmt.Fprintf(o.Out, "  Try, in another terminal:\n\n")
+		fmt.Fprintf(o.Out, "    # calls as they are logged: each first pending, then synced\n    kcat -b %s -C -t sync.calls -c 4 -f '%%k %%s\\n'\n", a.Broker)
+		fmt.Fprintf(o.Out, "    # one in the CRM\n    curl -s '%s/_sim/records?org=%s&object=Task&limit=1'\n", "http://"+a.Salesforce, v.s.w.tenants[0].account)
+		fmt.Fprintf(o.Out, "    # kill it, start it again as before, and count the calls in the CRMs\n    kill -9 %d\n    %s demo verify --data %s\n\n", os.Getpid(), self, o.Dir)
 	}
+}
+
+// self is how a person starts this binary again: that of go run is gone by then.
+func self() string {
+	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
+		return "go run ./cmd/crmstream"
+	}
+	return os.Args[0]
 }
 
 func plural(n int, what string) string {
@@ -66,10 +79,23 @@ func (v *view) draw(waiting string) {
 	if v.drawn > 0 {
 		fmt.Fprintf(v.s.o.Out, "\x1b[%dA", v.drawn)
 	}
+	// A line that the terminal breaks would be two: the picture would not cover itself.
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil || width < 20 {
+		width = 80
+	}
 	for _, l := range lines {
-		fmt.Fprintf(v.s.o.Out, "\x1b[2K  %s\n", l)
+		fmt.Fprintf(v.s.o.Out, "\x1b[2K%s\n", clip("  "+l, width-1))
 	}
 	v.drawn = len(lines)
+}
+
+// clip cuts a line to so many runes.
+func clip(l string, most int) string {
+	if r := []rune(l); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return l
 }
 
 func (v *view) picture(waiting string) []string {

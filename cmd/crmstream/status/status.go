@@ -96,7 +96,7 @@ func Gather(ctx context.Context, cl *kgo.Client, codec *registry.Codec, group st
 	}
 	slices.SortFunc(r.Members, func(a, b Member) int { return strings.Compare(a.Instance, b.Instance) })
 	ask(ctx, r.Members)
-	if err := r.partitions(ctx, adm); err != nil {
+	if err := r.partitions(ctx, adm, cl); err != nil {
 		return nil, err
 	}
 	return r, r.tenants(ctx, adm, cl, codec)
@@ -163,7 +163,7 @@ func get(ctx context.Context, client *http.Client, url string, into any) error {
 }
 
 // partitions says of each partition who has it and how it stands.
-func (r *Report) partitions(ctx context.Context, adm *kadm.Client) error {
+func (r *Report) partitions(ctx context.Context, adm *kadm.Client, cl *kgo.Client) error {
 	var topics []string
 	for _, t := range schemas.Inputs() {
 		topics = append(topics, t.Name)
@@ -180,6 +180,7 @@ func (r *Report) partitions(ctx context.Context, adm *kadm.Client) error {
 		return fmt.Errorf("asking for the group's offsets: %w", err)
 	}
 	n := int32(len(ends[schemas.TopicControlTenants]))
+	tails := make(map[string]map[int32]kgo.Offset)
 	for p := range n {
 		out := Partition{Partition: p, State: Unowned}
 		next := make(map[string]int64)
@@ -196,11 +197,66 @@ func (r *Report) partitions(ctx context.Context, adm *kadm.Client) error {
 					at = max(c.At, 0)
 				}
 			}
-			out.Lag += max(0, end.Offset-at)
+			gap := max(0, end.Offset-at)
+			out.Lag += gap
+			if gap > 0 && gap <= tailMost {
+				if tails[t] == nil {
+					tails[t] = make(map[int32]kgo.Offset)
+				}
+				tails[t][p] = kgo.NewOffset().At(at)
+			}
 		}
 		r.Partitions = append(r.Partitions, out)
 	}
+	for p, markers := range countMarkers(ctx, cl, tails, ends) {
+		r.Partitions[p].Lag -= markers
+	}
 	return nil
+}
+
+// tailMost is the longest rest of a partition that is read to see what it is made of.
+const tailMost = 16
+
+// countMarkers counts, by partition, the transactions' markers in what follows the
+// positions: nobody applies them, and without them an idle partition has no lag. What
+// does not come within a moment counts as records.
+func countMarkers(ctx context.Context, cl *kgo.Client, from map[string]map[int32]kgo.Offset, ends kadm.ListedOffsets) map[int32]int64 {
+	markers := make(map[int32]int64)
+	left := 0
+	for _, ps := range from {
+		left += len(ps)
+	}
+	if left == 0 {
+		return markers
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	cl.AddConsumePartitions(from)
+	defer func() {
+		for t := range from {
+			cl.PurgeTopicsFromConsuming(t)
+		}
+	}()
+	for left > 0 {
+		fs := cl.PollFetches(ctx)
+		if fs.Err() != nil {
+			break
+		}
+		for it := fs.RecordIter(); !it.Done(); {
+			rec := it.Next()
+			end, ok := ends.Lookup(rec.Topic, rec.Partition)
+			if !ok || rec.Offset >= end.Offset {
+				continue
+			}
+			if rec.Attrs.IsControl() {
+				markers[rec.Partition]++
+			}
+			if rec.Offset+1 == end.Offset {
+				left--
+			}
+		}
+	}
+	return markers
 }
 
 // of fills in what a partition's owner says, and its positions.
