@@ -8,10 +8,10 @@ RACE = ./schemas/... ./state/... ./pipeline/... ./connectors/...
 KAFKA_TESTS = ./pipeline/run
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench crash crash-short crash-kafka scale scale-short mutants clients-kafka python generate fuzz check
+.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench bench-kafka bench-peer crash crash-short crash-kafka scale scale-short mutants clients-kafka python generate fuzz check
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
 
 build: ## build bin/crmstream, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/crmstream ./cmd/crmstream
@@ -43,8 +43,16 @@ lint: ## vet, formatting and the project's own rules
 
 check: lint test ## what a change must pass before it is pushed
 
-bench: ## the speeds that docs/performance.md quotes, as ratios in one run
-	$(GO) test -run '^$$' -bench 'Headline' -benchtime 1x -timeout 900s ./internal/bench
+bench: ## the speeds that docs/performance.md quotes of the embedded broker, as ratios in one run
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 300s ./internal/bench
+
+bench-kafka: ## the same on Apache Kafka
+	$(GO) build -o bin/withkafka ./internal/kafkalane/withkafka
+	bin/withkafka -- $(GO) test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 600s ./internal/bench
+
+bench-peer: ## the contact merge beside Kafka Streams on the same work and broker: needs java and mvn
+	$(GO) build -o bin/bench-peer ./bench/peer
+	bin/bench-peer
 
 crash: ## 20,000 calls over 50 tenants, 20 kills of the pipeline and 5 of the broker, counted in the simulators
 	$(GO) run ./internal/crash -calls 20000 -tenants 50 -kills 20 -broker-kills 5

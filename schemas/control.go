@@ -35,7 +35,7 @@ type Account struct {
 	// Name of the CRM, e.g. "salesforce", "hubspot".
 	Provider string `avro:"provider"`
 	// The account's id in the CRM: Salesforce's 18-character organization id, e.g. "00D5g000004abcdEAA", or HubSpot's
-	// portal id, e.g. "4242". A credential of another one parks the account (B11).
+	// portal id, e.g. "4242". A credential of another one parks the account.
 	ID string `avro:"id"`
 	// Name of a base URL among the servers of the process's configuration, e.g. "sandbox". "": the CRM's own address.
 	Server string `avro:"server"`

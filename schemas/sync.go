@@ -23,7 +23,7 @@ type SyncContact struct {
 	// What is known of the person, by the dialer's names and sorted by them, e.g. company, email, first_name, last_name,
 	// lead_status, mobile_phone, owner_email, phone, title. A null value is known to be empty. Personal data.
 	Fields []Field `avro:"fields"`
-	// True: nobody may call this person; either side said so, and only an explicit act takes it back (B23). False: calls are allowed.
+	// True: nobody may call this person; either side said so, and only an explicit act takes it back. False: calls are allowed.
 	DoNotCall bool `avro:"do_not_call"`
 	// The dialer's id of the contact, e.g. "c-12". Absent: the dialer has none, or deleted it.
 	ContactID *string `avro:"contact_id"`

@@ -52,6 +52,7 @@ var rules = []rule{
 
 	{"cmd/...", []string{"..."}, "only cmd wires"},
 	{"internal/...", []string{"..."}, "tools of the repository wire as cmd does"},
+	{"bench/...", []string{"..."}, "tools of the repository wire as cmd does"},
 	{"docs/...", nil, "programs in documents stand alone"},
 }
 

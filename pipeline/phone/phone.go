@@ -10,14 +10,15 @@ import (
 // add some punctuation and words.
 const maxRaw = 64
 
-// cacheSize bounds the cache; a full one is thrown away, which costs time only.
-const cacheSize = 1 << 16
+// generation bounds a generation of the cache: what is read moves to the young one;
+// when that is full, the old one is thrown away, which costs time only.
+const generation = 1 << 18
 
 type key struct{ raw, country string }
 
 var cache struct {
 	sync.RWMutex
-	m map[key]string
+	young, old map[key]string
 }
 
 // E164 returns the number in E.164, "" if it is none. country (ISO alpha-2) is used
@@ -26,21 +27,35 @@ func E164(raw, country string) string {
 	if raw == "" || len(raw) > maxRaw {
 		return ""
 	}
+	if raw[0] == '+' {
+		country = "" // it says its own, and one entry serves all
+	}
 	k := key{raw, country}
 	cache.RLock()
-	v, ok := cache.m[k]
-	cache.RUnlock()
+	v, ok := cache.young[k]
 	if ok {
+		cache.RUnlock()
 		return v
 	}
-	v = parse(raw, country)
-	cache.Lock()
-	if cache.m == nil || len(cache.m) >= cacheSize {
-		cache.m = make(map[key]string, 1024)
+	v, ok = cache.old[k]
+	cache.RUnlock()
+	if !ok {
+		v = parse(raw, country)
 	}
-	cache.m[k] = v
-	cache.Unlock()
+	keep(k, v)
+	if !ok && v != "" && v != raw {
+		keep(key{v, ""}, v) // it is asked for in this form next
+	}
 	return v
+}
+
+func keep(k key, v string) {
+	cache.Lock()
+	defer cache.Unlock()
+	if cache.young == nil || len(cache.young) >= generation {
+		cache.old, cache.young = cache.young, make(map[key]string, 1024)
+	}
+	cache.young[k] = v
 }
 
 func parse(raw, country string) string {

@@ -159,6 +159,8 @@ func (s *session) restoreAssigned(ctx context.Context, offsets map[string]map[in
 				delete(ps, p) // refused, or taken again: nothing of it is read
 			case known:
 				ps[p] = kgo.NewOffset().At(next)
+			default:
+				ps[p] = kgo.NewOffset().AtStart()
 			}
 		}
 	}

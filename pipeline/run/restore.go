@@ -75,6 +75,10 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32)
 	case !ok || !same || wm.Next > end || wm.Next < start ||
 		// P2: a store that is older than tombstones are kept would miss deletions.
 		now.Sub(time.UnixMilli(wm.AppliedAt)) > tombstoneAge()-time.Hour:
+		if ok {
+			r.cfg.Log.Warn("the store of a partition is made anew from the changelog: it is too old, or of another history", "partition", p,
+				"store_at", wm.Next, "changelog_from", start, "changelog_to", end, "same_history", same)
+		}
 		if err := store.Drop(); err != nil {
 			return fail(err)
 		}
@@ -97,6 +101,9 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32)
 	}
 	pos, err := readPositions(store, p)
 	if err != nil {
+		return fail(err)
+	}
+	if err := r.checkInputs(ctx, adm, p, pos); err != nil {
 		return fail(err)
 	}
 	resultsEnd, err := r.afterLast(ctx, adm, schemas.TopicCRMResults, p, pos.Next[schemas.TopicCRMResults])
@@ -187,6 +194,42 @@ func (r *Runner) copyChangelog(ctx context.Context, store state.Store, wm *state
 		}
 	}
 	return count, nil
+}
+
+// checkInputs compares the state's positions with what the input topics have. A topic
+// that ends before the position was made anew, or has lost records: the partition is
+// refused, as what comes now would be taken for repeats. Records that were removed
+// by age before they were applied are said.
+func (r *Runner) checkInputs(ctx context.Context, adm *kadm.Client, p int32, pos *positions) error {
+	var topics []string
+	for _, t := range schemas.Inputs() {
+		topics = append(topics, t.Name)
+	}
+	starts, err := adm.ListStartOffsets(ctx, topics...)
+	if err != nil {
+		return fmt.Errorf("asking for the inputs' offsets: %w", err)
+	}
+	ends, err := adm.ListEndOffsets(ctx, topics...)
+	if err != nil {
+		return fmt.Errorf("asking for the inputs' offsets: %w", err)
+	}
+	for _, t := range topics {
+		next, known := pos.Next[t]
+		s, ok := starts.Lookup(t, p)
+		e, ok2 := ends.Lookup(t, p)
+		switch {
+		case !known:
+		case !ok || !ok2 || s.Err != nil || e.Err != nil:
+			return fmt.Errorf("asking for the offsets of %s-%d: not known", t, p)
+		case next > e.Offset:
+			return fmt.Errorf("%w: %s-%d ends at %d, its records were applied up to %d: the topic was made anew or has lost records; bring it back, or start anew with another group and new topics of ours", ErrRefused, t, p, e.Offset, next)
+		case next < s.Offset:
+			r.cfg.Log.Error("records were removed by age before they were applied: they are lost to the pipeline; raise the topic's retention", "topic", t, "partition", p, "from", next, "to", s.Offset-1)
+			pos.Next[t] = s.Offset
+			r.metrics.expired.Add(float64(s.Offset - next))
+		}
+	}
+	return nil
 }
 
 // afterLast returns the offset after the last record of a partition that can be

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crmstream/crmstream/pipeline"
@@ -135,6 +136,9 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 		err := r.session(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop: what it cut off is no error
+		}
+		if errors.Is(err, kerr.FencedInstanceID) {
+			return fmt.Errorf("%w: another process has the instance id %s: was its folder copied? Remove the file \"instance\" of one of the two: %w", ErrRefused, r.cfg.Instance, err)
 		}
 		if errors.Is(err, ErrRefused) {
 			return err

@@ -131,7 +131,9 @@ func (s *session) open(ctx context.Context) (err error) {
 		// after the transaction only, whose end waits to be told. See held and fence.
 		kgo.SessionTimeout(r.cfg.Session), kgo.HeartbeatInterval(min(500*time.Millisecond, r.cfg.Session/3)),
 		kgo.RebalanceTimeout(rebalanceTimeout), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(2<<20),
-		kgo.FetchMaxWait(500*time.Millisecond), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(500*time.Millisecond),
+		// An offset that is not there any more ends the session: the restore says why.
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.OnPartitionsAssigned(s.given),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.taken(m[anchor]) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.taken(m[anchor]) }),
@@ -323,7 +325,10 @@ func fetchError(fs kgo.Fetches) error {
 	var bad error
 	fs.EachError(func(topic string, p int32, err error) {
 		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-			bad = fmt.Errorf("reading %s-%d: %w", topic, p, err)
+			bad = err
+			if topic != "" { // else it is about the group
+				bad = fmt.Errorf("reading %s-%d: %w", topic, p, err)
+			}
 		}
 	})
 	return bad

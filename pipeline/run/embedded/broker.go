@@ -122,7 +122,7 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	b.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(1), kfake.Ports(portNumber), kfake.DataDir(filepath.Join(cfg.Dir, kafkaDir)),
 		kfake.DefaultNumPartitions(int(cfg.Partitions)), kfake.GroupMinSessionTimeout(time.Second), kfake.MaxVersions(versions()),
-		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": never}),
+		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": never, "group.min.session.timeout.ms": "1000"}),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return guard, nil }),
 	)
 	if err != nil {
