@@ -131,6 +131,9 @@ func (c *Client) Do(ctx context.Context, leaveBy time.Time, r *Request) (*Respon
 	}
 	defer release()
 	sent := c.cfg.Now()
+	outcome := schemas.Unknown
+	// Also where something below panics: the others wait for the request that asks.
+	defer func() { c.budget.ended(sent, outcome != schemas.NotSent) }()
 	res, outcome, err := c.send(ctx, leaveBy, r, target)
 	if res != nil && c.cfg.Limits != nil {
 		l := c.cfg.Limits(res.Header)
@@ -139,7 +142,6 @@ func (c *Client) Do(ctx context.Context, leaveBy time.Time, r *Request) (*Respon
 			c.budget.daily.told(l.Used, l.Daily)
 		}
 	}
-	c.budget.ended(sent, outcome != schemas.NotSent)
 	return res, outcome, err
 }
 

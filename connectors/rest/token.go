@@ -87,7 +87,7 @@ func (t *Tokens) run(ctx context.Context, leaveBy time.Time, f *flight) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	f.tok, f.err = t.fetch(ctx, leaveBy)
+	f.tok, f.err = t.guarded(ctx, leaveBy)
 	t.mu.Lock()
 	switch {
 	case f.err == nil:
@@ -99,6 +99,17 @@ func (t *Tokens) run(ctx context.Context, leaveBy time.Time, f *flight) {
 	t.flight = nil
 	t.mu.Unlock()
 	close(f.done)
+}
+
+// guarded is fetch; it runs on a goroutine of its own, where nobody above recovers: a
+// connector that panics costs its attempts and not the process (P8).
+func (t *Tokens) guarded(ctx context.Context, leaveBy time.Time) (tok Token, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Error{Class: schemas.ErrTransient, Message: "the connector failed to get a token"}
+		}
+	}()
+	return t.fetch(ctx, leaveBy)
 }
 
 // Refused drops a token that the CRM refused. Several callers that saw the same one

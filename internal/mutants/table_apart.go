@@ -135,9 +135,12 @@ var apart = []mutant{
 		by: "pipeline/run: TestNoCommitOfWhatWasTaken"},
 	{promise: "P12", what: "the store of a partition that was taken is written", file: transactFile,
 		old: `			if !s.r.still(o) {
-				return nil`,
-		new: `			if false {
-				return nil`,
+				return nil // not behind the restore that may hold the store now (P8)
+			}
+			defer s.r.lockStore(p)()
+			if !s.r.still(o) {`,
+		new: `			defer s.r.lockStore(p)()
+			if false {`,
 		by: "pipeline/run: TestATakenPartitionIsNotSettled"},
 	{promise: "P12", what: "effects of a partition that was taken are handed over", file: transactFile,
 		old: "len(effects) > 0 && s.r.owned[p] == o {",

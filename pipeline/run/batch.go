@@ -53,8 +53,9 @@ type batch struct {
 	task      pipeline.Task
 	codec     Codec
 	now       int64
-	inputs    []*input // sorted
-	ticks     bool     // timers may fire
+	began     time.Time // when now was taken
+	inputs    []*input  // sorted
+	ticks     bool      // timers may fire
 	resume    bool
 
 	tx        *pipeline.Tx

@@ -2,6 +2,7 @@ package run
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type clock struct {
 
 	last   int64         // ms, as given last
 	at     time.Duration // steady, then
+	owed   int64         // ms of steady time whose quarter is not given yet
 	leaped bool
 }
 
@@ -38,6 +40,23 @@ func newClock(wall func() time.Time, steady func() time.Duration, state int64, l
 	return &clock{wall: wall, steady: steady, log: log, last: max(state, wall().UnixMilli()), at: steady()}
 }
 
+// sharedClock is the wall's time as all partitions of a process see it: one that is
+// newly assigned does not leap either.
+type sharedClock struct {
+	mu sync.Mutex
+	c  *clock
+}
+
+func newSharedClock(wall func() time.Time, steady func() time.Duration, log *slog.Logger) *sharedClock {
+	return &sharedClock{c: newClock(wall, steady, 0, log)}
+}
+
+func (s *sharedClock) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.UnixMilli(s.c.now())
+}
+
 // now returns the time in ms. It is called by the loop alone.
 func (c *clock) now() int64 {
 	steady := c.steady()
@@ -49,7 +68,9 @@ func (c *clock) now() int64 {
 	off := wall - expected
 	switch {
 	case off > leap && off < wrong:
-		expected += elapsed / 4
+		c.owed += elapsed // a busy loop asks each few milliseconds: a quarter of those is none
+		expected += c.owed / 4
+		c.owed %= 4
 	case off > 0:
 		expected = wall
 	}

@@ -54,7 +54,11 @@ func openKillers(dir string) (*killers, error) {
 	k.path = filepath.Join(dir, "deaths.json")
 	b, err := os.ReadFile(k.path)
 	if err == nil {
-		err = json.Unmarshal(b, &k.known)
+		var known suspicions
+		// One that a power cut left empty is no reason never to start again.
+		if json.Unmarshal(b, &known) == nil && known.Deaths != nil && known.Through != nil {
+			k.known = known
+		}
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fail(err)

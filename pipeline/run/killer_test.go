@@ -3,8 +3,11 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -25,7 +28,7 @@ func (d deadly) Step(tx *pipeline.Tx, in *pipeline.Record) error {
 	return d.counter.Step(tx, in)
 }
 
-func overflow(tx *pipeline.Tx) error { return errorsOf(overflow(tx), overflow(tx)) }
+func overflow(tx *pipeline.Tx) error { return errorsOf(overflow(tx), overflow(tx)) } //nolint:staticcheck // it is meant to
 
 func errorsOf(a, _ error) error { return a }
 
@@ -139,4 +142,39 @@ func TestKillersAreSuspectedAtWorkAlone(t *testing.T) {
 	if suspect(k, 1, 0) || k.died("calls-1@6") != 0 {
 		t.Errorf("what went on is not forgotten: %+v", k.known)
 	}
+}
+
+// failing is a task that cannot read its state at one call.
+type failing struct{ counter }
+
+func (f failing) Step(tx *pipeline.Tx, in *pipeline.Record) error {
+	if call := in.Decoded.(*schemas.CallEvent); call.Direction == "fail" {
+		return errors.New("state can't be read")
+	}
+	return f.counter.Step(tx, in)
+}
+
+// While a suspected partition's records are looked at one by one, a transaction is
+// taken back for another partition's sake: what waits is not lost (P5).
+func TestWhatWaitsAloneSurvivesAnAbort(t *testing.T) {
+	h := newHarness(t)
+	h.task = failing{}
+	p := schemas.PartitionOf("acme", testN)
+	other := "beta"
+	for schemas.PartitionOf(other, testN) == p {
+		other += "a"
+	}
+	slow := func() { time.Sleep(20 * time.Millisecond) } // so that the failure comes amid them
+	h.codec.amid.Store(&slow)
+	h.send("acme", -1, 40, "")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "at-work"), fmt.Appendf(nil, "1{\"%d\":{\"place\":\"\",\"through\":{\"dialer.calls\":39}}}\n", p), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, _ := h.start("a", mem.New(), func(c *Config) { c.Dir = dir })
+	h.eventually("some are applied", func() bool { return r.Status().Records >= 5 })
+	h.send(other, -1, 1, "fail")
+	h.eventually("the other is refused", func() bool { return len(r.Status().Refused) == 1 })
+	h.send("acme", -1, 2, "")
+	h.counted(map[string]int{"acme": 42})
 }

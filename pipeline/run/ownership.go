@@ -52,7 +52,16 @@ func (s *session) prune() {
 	}
 	s.r.metrics.owned.Set(float64(len(s.r.owned)))
 	s.r.metrics.refused.Set(float64(len(s.r.refused)))
+	var why error
+	if n := len(s.r.refused); n > 0 && n >= s.held.size() {
+		for _, why = range s.r.refused {
+			break
+		}
+	}
 	s.r.mu.Unlock()
+	if why != nil {
+		s.fail(why) // what is left are refused ones alone
+	}
 	s.interrupt()
 }
 

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -114,7 +115,7 @@ func (r *Runner) restore(ctx context.Context, adm *kadm.Client, b boot, p int32)
 	if err != nil {
 		return fail(err)
 	}
-	o := &owned{partition: p, clock: newClock(r.cfg.Now, steadyTime, pos.Now, r.cfg.Log), store: store, pos: pos, mark: wm, due: -1,
+	o := &owned{partition: p, clock: newClock(r.wall.now, steadyTime, pos.Now, slog.New(slog.DiscardHandler)), store: store, pos: pos, mark: wm, due: -1,
 		resultsEnd: resultsEnd, chunks: kept.chunks, lost: kept.lost(b)}
 	if err := o.lookAtTimers(); err != nil {
 		return fail(err)

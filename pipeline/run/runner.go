@@ -63,6 +63,7 @@ type Runner struct {
 	mu        sync.Mutex
 	owned     map[int32]*owned // what the loop may touch
 	refused   map[int32]error  // what is held and left out
+	wall      *sharedClock
 	killers   *killers
 	restoring map[int32]Restoring
 	stats     Status
@@ -106,7 +107,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{cfg: cfg, killers: k, metrics: newMetrics(cfg.Metrics), owned: make(map[int32]*owned), refused: make(map[int32]error), restoring: make(map[int32]Restoring), stores: make(map[int32]*sync.Mutex)}
+	r := &Runner{cfg: cfg, killers: k, wall: newSharedClock(cfg.Now, steadyTime, cfg.Log), metrics: newMetrics(cfg.Metrics), owned: make(map[int32]*owned), refused: make(map[int32]error), restoring: make(map[int32]Restoring), stores: make(map[int32]*sync.Mutex)}
 	r.stats.Started = cfg.Now().UnixMilli()
 	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,6 +151,8 @@ func (s *session) open(ctx context.Context) (err error) {
 }
 
 func (s *session) close() {
+	// Before the group is left: the client passes on no second revoke until End (P12).
+	s.held.forget(s.held.all())
 	s.cl.Close()
 	s.adm.Close()
 	s.held.forget(s.held.all())
@@ -181,6 +184,9 @@ func (s *session) poll(ctx context.Context) kgo.Fetches {
 	for _, o := range s.r.snapshot() {
 		if w := o.wait(); w >= 0 {
 			wait = min(wait, w)
+		}
+		if len(o.rest) > s.r.cfg.MaxRecords {
+			return nil // P8: what waits to be looked at alone does not grow with the backlog
 		}
 	}
 	if wait == 0 {
@@ -245,15 +251,17 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		}
 	}
 	s.pause(unavailable)
+	waiting := make(map[int32][]*input) // what was polled before this poll
 	for p, o := range mine {
 		if batches[p] == nil && o.wait() != 0 {
 			continue
 		}
 		b := get(p)
-		b.now = o.clock.now()
+		b.now, b.began = o.clock.now(), time.Now()
 		b.resume = o.caughtUp() && !o.resumed
 		b.ticks = o.caughtUp() && o.resumed
-		b.inputs = append(o.rest, b.inputs...)
+		waiting[p] = o.rest
+		b.inputs = slices.Concat(o.rest, b.inputs)
 		o.rest = nil
 		sortInputs(b.inputs)
 		suspect, err := s.r.killers.suspect(p, o.pos)
@@ -267,10 +275,12 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 	if len(batches) > 0 {
 		committed, err := s.transact(ctx, mine, batches)
 		if err != nil || !committed {
-			for _, o := range mine {
-				o.rest = nil
+			// Taken back: the client reads again what this poll gave. What polls before it
+			// gave it takes for committed, so that stays here (P5).
+			for p, o := range mine {
+				o.rest = waiting[p]
 			}
-			return err // taken back: the client reads again from what is committed
+			return err
 		}
 	}
 	// Not before the end of the transaction: the client takes it for committed, and an
@@ -340,7 +350,7 @@ func (s *session) pause(at map[string]map[int32]kgo.EpochOffset) {
 	now := s.r.cfg.Now()
 	for t, ps := range s.paused {
 		for p, until := range ps {
-			if now.After(until) {
+			if now.After(until) && s.r.refusal(p) == nil {
 				s.cl.ResumeFetchPartitions(map[string][]int32{t: {p}})
 				delete(ps, p)
 			}

@@ -102,6 +102,7 @@ func (s *session) lookForStalls(ctx context.Context, seen map[topicPartition]*st
 		}
 		who, err := s.holders(ctx, tp)
 		if err != nil {
+			st.named = false // again at the next look
 			return err
 		}
 		all = append(all, Stall{tp.topic, tp.partition, st.offset, who, st.since.UnixMilli()})

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/state"
 )
@@ -36,6 +37,11 @@ func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches m
 	out := &sending{session: s}
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, b := range batches {
+		if b.alone {
+			g.SetLimit(1) // what another partition is at work on would be suspected, too
+		}
+	}
 	for p, b := range batches {
 		g.Go(func() error {
 			if b.failed = s.r.runNoted(b, mine[p]); b.failed != nil {
@@ -211,6 +217,20 @@ func withAnchor(ps []kmsg.TxnOffsetCommitRequestTopicPartition, have map[int32]b
 	return ps
 }
 
+// leaveSooner takes what the commit took from the time that attempts have to leave:
+// when they are over is counted from when they were decided (P6).
+func leaveSooner(effects []pipeline.Effect, took time.Duration) []pipeline.Effect {
+	effects = slices.Clone(effects)
+	for i, e := range effects {
+		if start, ok := e.(pipeline.Start); ok {
+			at := *start.Attempt
+			at.DecidedAt += took.Milliseconds()
+			effects[i] = pipeline.Start{Attempt: &at}
+		}
+	}
+	return effects
+}
+
 // settle takes a committed transaction over: store first, then effects (P1, P2).
 func (s *session) settle(mine map[int32]*owned, batches map[int32]*batch) error {
 	now := s.r.cfg.Now().UnixMilli()
@@ -219,6 +239,9 @@ func (s *session) settle(mine map[int32]*owned, batches map[int32]*batch) error 
 	for p, b := range batches {
 		g.Go(func() error {
 			o := mine[p]
+			if !s.r.still(o) {
+				return nil // not behind the restore that may hold the store now (P8)
+			}
 			defer s.r.lockStore(p)()
 			if !s.r.still(o) {
 				return nil // the store is restored by its next owner, which may be us
@@ -248,7 +271,7 @@ func (s *session) settle(mine map[int32]*owned, batches map[int32]*batch) error 
 		s.r.stats.Forwarded += int64(b.forwarded)
 		s.r.stats.Repeats += int64(b.repeats)
 		if effects := b.tx.Effects(); len(effects) > 0 && s.r.owned[p] == o {
-			s.r.cfg.Effects.Do(p, effects) // P1: after the commit
+			s.r.cfg.Effects.Do(p, leaveSooner(effects, time.Since(b.began))) // P1: after the commit
 		}
 		s.r.mu.Unlock()
 		s.r.metrics.records.Add(float64(len(b.inputs)))

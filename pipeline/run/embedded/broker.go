@@ -75,6 +75,7 @@ type Broker struct {
 	http     *http.Server
 	url      string
 	served   chan error
+	said     *complaints
 
 	closing  sync.Once
 	closeErr error
@@ -85,7 +86,7 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	b := &Broker{dir: cfg.Dir, log: cfg.Logger, served: make(chan error, 1)}
+	b := &Broker{dir: cfg.Dir, log: cfg.Logger, served: make(chan error, 1), said: &complaints{log: cfg.Logger}}
 	defer func() {
 		if err != nil {
 			// What an unclean end left is not mended yet: the next start must know of it.
@@ -120,7 +121,7 @@ func Start(ctx context.Context, cfg Config) (_ *Broker, err error) {
 	}
 	guard := newGuardListener(kafkaListener)
 	b.cluster, err = kfake.NewCluster(
-		kfake.NumBrokers(1), kfake.Ports(portNumber), kfake.DataDir(filepath.Join(cfg.Dir, kafkaDir)),
+		kfake.NumBrokers(1), kfake.WithLogger(b.said), kfake.Ports(portNumber), kfake.DataDir(filepath.Join(cfg.Dir, kafkaDir)),
 		kfake.DefaultNumPartitions(int(cfg.Partitions)), kfake.GroupMinSessionTimeout(time.Second), kfake.MaxVersions(versions()),
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": never, "group.min.session.timeout.ms": "1000"}),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return guard, nil }),

@@ -69,12 +69,21 @@ func (b *Broker) compact(now time.Time) error {
 	}
 	path := func(name string) string { return filepath.Join(b.dir, name) }
 	if err := linkTree(path(kafkaDir), path(linkingDir)); err != nil {
-		return fmt.Errorf("keeping the logs for a compaction: %w", err)
+		// A file system without second names, or without room: larger logs are no harm.
+		b.said.log.Warn("the logs are not compacted", "why", err)
+		return os.RemoveAll(path(linkingDir))
 	}
 	if err := os.Rename(path(linkingDir), path(keptDir)); err != nil {
 		return fmt.Errorf("keeping the logs for a compaction: %w", err)
 	}
+	said := b.said.count.Load()
 	b.cluster.Compact()
+	if b.said.count.Load() != said {
+		// Such as a disk that is full: the broker has lost what it could not write anew. The
+		// next boot puts the old files back, and leaves them as they are.
+		b.file.Compacted = compacted{At: now.UnixMilli(), Size: size}
+		return errors.New("compacting the logs: files could not be written; is the disk full?")
+	}
 	if err := os.Rename(path(keptDir), path(usedDir)); err != nil {
 		return fmt.Errorf("ending a compaction: %w", err)
 	}

@@ -1,11 +1,13 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -158,5 +160,54 @@ func forgetCompaction(t *testing.T, dir string) {
 	f.Boot, f.Compacted = f.Boot-1, compacted{}
 	if err := writeBoot(dir, f); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A compaction whose files are larger than the process may write, as on a disk that
+// is full: the boot ends with a reason, nothing is lost, and the next one works.
+func TestACompactionWithoutRoomIsUndone(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	dir := t.TempDir()
+	b := start(t, dir)
+	compact := "compact"
+	if _, err := kadm.NewClient(client(t, b)).CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": &compact}, "state"); err != nil {
+		t.Fatal(err)
+	}
+	cl := client(t, b, kgo.ProducerBatchCompression(kgo.GzipCompression()), kgo.ProducerLinger(50*time.Millisecond))
+	var recs []*kgo.Record
+	for i := range 4 { // small as they stand, large when they are written anew
+		recs = append(recs, &kgo.Record{Topic: "state", Key: fmt.Append(nil, i), Value: bytes.Repeat([]byte("x"), 100<<10)})
+	}
+	if err := cl.ProduceSync(ctx, recs...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "state", Key: []byte("0"), Value: []byte("new")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop(t, b)
+	forgetCompaction(t, dir)
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64 << 10, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	full, err := Start(ctx, Config{Dir: dir, Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Partitions: 1})
+	if lerr := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); lerr != nil {
+		t.Fatal(lerr)
+	}
+	if err == nil {
+		stop(t, full)
+		t.Error("a boot whose compaction failed goes on")
+	}
+	b = start(t, dir)
+	defer stop(t, b)
+	got, _ := table(t, ctx, b, "state")
+	if len(got) != 4 || got["0"] != "new" {
+		t.Errorf("%d of 4 keys are left", len(got))
 	}
 }

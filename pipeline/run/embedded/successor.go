@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -12,8 +13,9 @@ import (
 )
 
 // ofOurs marks, as the producer epoch, an InitProducerID of the broker itself: clients
-// that bring no producer id send -1.
-const ofOurs = -7
+// that bring no producer id send -1. It is another one in each process, so that nobody
+// else can know it.
+var ofOurs = int16(-2 - rand.IntN(30_000))
 
 // skipTimeout bounds what a starting producer waits for an epoch to be skipped.
 const skipTimeout = 5 * time.Second
