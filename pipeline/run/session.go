@@ -42,7 +42,7 @@ type session struct {
 	abandon context.CancelFunc // of the transaction under way
 
 	paused   map[string]map[int32]time.Time // waiting for the registry
-	silenced map[int32]bool                 // refused, with a Runner.mu's lock
+	silenced map[int32]bool                 // refused; guarded by Runner.mu
 }
 
 func (r *Runner) session(ctx context.Context) error {

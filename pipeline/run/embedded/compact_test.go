@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -189,20 +190,12 @@ func TestACompactionWithoutRoomIsUndone(t *testing.T) {
 	}
 	stop(t, b)
 	forgetCompaction(t, dir)
-	var was syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64 << 10, Max: was.Max}); err != nil {
-		t.Fatal(err)
-	}
-	full, err := Start(ctx, Config{Dir: dir, Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Partitions: 1})
-	if lerr := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); lerr != nil {
-		t.Fatal(lerr)
-	}
-	if err == nil {
-		stop(t, full)
-		t.Error("a boot whose compaction failed goes on")
+	// In a process of its own: the limit is the whole process's.
+	child := exec.CommandContext(ctx, os.Args[0], "-test.run", "^TestChildWithoutRoom$", "-test.v")
+	child.Env = append(os.Environ(), childDir+"="+dir)
+	out, err := child.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("is the disk full?")) {
+		t.Errorf("a boot whose compaction failed: %v, %s", err, out)
 	}
 	b = start(t, dir)
 	defer stop(t, b)
@@ -210,4 +203,23 @@ func TestACompactionWithoutRoomIsUndone(t *testing.T) {
 	if len(got) != 4 || got["0"] != "new" {
 		t.Errorf("%d of 4 keys are left", len(got))
 	}
+}
+
+const childDir = "CRMSTREAM_TEST_CHILD_DIR"
+
+// The process that TestACompactionWithoutRoomIsUndone starts.
+func TestChildWithoutRoom(t *testing.T) {
+	dir := os.Getenv(childDir)
+	if dir == "" {
+		t.Skip("it is started by TestACompactionWithoutRoomIsUndone")
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64 << 10, Max: 64 << 10}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Start(t.Context(), Config{Dir: dir, Listen: "127.0.0.1:0", RegistryListen: "127.0.0.1:0", Partitions: 1})
+	if err == nil {
+		stop(t, b)
+		t.Fatal("it goes on")
+	}
+	t.Log(err)
 }
