@@ -85,7 +85,11 @@ func (w *world) settleFate(c *call) error {
 		}
 	}
 	if ps == nil {
-		return w.holdCall(c, "nobody with this number or contact is known")
+		why := "nobody with this number or contact is known"
+		if w.number(c) == "" {
+			why = "its number is no phone number, and nobody with its contact is known"
+		}
+		return w.holdCall(c, why)
 	}
 	c.Person = ps.ID
 	logged := 0
