@@ -122,11 +122,17 @@ var apart = []mutant{
 		by: "state: TestAKeyCannotBeFilledIn"},
 
 	{promise: "P12", what: "a commit without inputs has no offset", file: transactFile,
-		old: `		if !have[p] {
+		old: `			read := []string{anchor}
+`,
+		new: `			var read []string
+`,
+		by: "pipeline/run: TestEveryCommitIsFenced"},
+	{promise: "P8", what: "a flooded topic keeps short ones waiting", file: "pipeline/run/queue.go",
+		old: `		if l.n <= short {
 `,
 		new: `		if false {
 `,
-		by: "pipeline/run: TestEveryCommitIsFenced"},
+		by: "pipeline/run: TestAFloodKeepsNobodyWaiting"},
 	{promise: "P12", what: "timers of a partition that was taken are committed", file: transactFile,
 		old: `			if !s.r.still(mine[p]) {
 				return fmt.Errorf(`,

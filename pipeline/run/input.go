@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -157,15 +156,4 @@ func (in *input) readFrom() string {
 		return in.Via
 	}
 	return in.Topic
-}
-
-// sortInputs puts one partition's records into the order in which they are
-// applied: a poll mixes topics as it likes.
-func sortInputs(ins []*input) {
-	sort.SliceStable(ins, func(i, j int) bool {
-		if ins[i].order != ins[j].order {
-			return ins[i].order < ins[j].order
-		}
-		return ins[i].Offset < ins[j].Offset
-	})
 }

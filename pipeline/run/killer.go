@@ -203,19 +203,6 @@ func (b *batch) work() work {
 	return w
 }
 
-// split leaves of a batch that ended the process before the first record, and returns
-// the others.
-func (b *batch) split() (others []*input) {
-	b.alone = true
-	if len(b.inputs) > 1 {
-		others, b.inputs = b.inputs[1:], b.inputs[:1]
-	}
-	if len(b.inputs) > 0 {
-		b.ticks = false
-	}
-	return others
-}
-
 // killed is the dead letter's text; a replay writes it again.
 const killed = "it ended the process at every try"
 

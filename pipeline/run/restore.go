@@ -29,10 +29,10 @@ type owned struct {
 	// has been applied, else an attempt that was answered would expire.
 	resultsEnd int64
 	resumed    bool
-	// rest is what was polled and waits until its record is looked at alone.
-	rest   []*input
-	chunks int        // of the last transaction's outputs that stand in state
-	lost   []produced // outputs that are to be produced again
+	queue      queue      // what was polled and waits for its transaction
+	suspect    bool       // its records are looked at alone
+	chunks     int        // of the last transaction's outputs that stand in state
+	lost       []produced // outputs that are to be produced again
 }
 
 // RestoreStats says what a restore did.

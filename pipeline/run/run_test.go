@@ -158,7 +158,8 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// Whatever request fails in a transaction, each input counts once.
+// Whatever request fails in a transaction, each input counts once, whether a poll is one
+// transaction or several, with the rest waiting for its turn.
 func TestFaultsCountOnce(t *testing.T) {
 	onlyFake(t, "it answers requests in the broker's place")
 	for _, f := range []struct {
@@ -169,25 +170,29 @@ func TestFaultsCountOnce(t *testing.T) {
 		{kmsg.Produce, kerr.NotLeaderForPartition}, {kmsg.Produce, kerr.InvalidProducerEpoch}, {kmsg.Produce, kerr.RequestTimedOut},
 		{kmsg.EndTxn, kerr.ConcurrentTransactions}, {kmsg.EndTxn, kerr.UnknownServerError}, {kmsg.EndTxn, kerr.ProducerFenced},
 	} {
-		t.Run(f.key.Name()+" "+f.err.Message, func(t *testing.T) {
-			t.Parallel()
-			h := newHarness(t)
-			h.start("a", mem.New())
-			h.send("acme", -1, 10, "")
-			h.counted(map[string]int{"acme": 10})
-			what := kfake.Fault{Keys: []kmsg.Key{f.key}, TxnID: "crmstream-a", Err: f.err, Count: 2}
-			if f.key == kmsg.Produce {
-				what.TxnID, what.Topic = "", schemas.TopicChangelog
-			}
-			fault := h.c.Fault(what)
-			for i := range 3 {
-				h.send("acme", -1, 10, "")
-				h.counted(map[string]int{"acme": 20 + 10*i})
-			}
-			if fault.Hits() == 0 {
-				t.Error("the fault was not hit: the test did not test")
-			}
-		})
+		for _, most := range []int{0, 4} {
+			t.Run(fmt.Sprintf("%s %s, at most %d", f.key.Name(), f.err.Message, most), func(t *testing.T) { faultsCountOnce(t, f.key, f.err, most) })
+		}
+	}
+}
+
+func faultsCountOnce(t *testing.T, key kmsg.Key, refusal *kerr.Error, most int) {
+	t.Parallel()
+	h := newHarness(t)
+	h.start("a", mem.New(), func(c *Config) { c.MaxRecords = most })
+	h.send("acme", -1, 10, "")
+	h.counted(map[string]int{"acme": 10})
+	what := kfake.Fault{Keys: []kmsg.Key{key}, TxnID: "crmstream-a", Err: refusal, Count: 2}
+	if key == kmsg.Produce {
+		what.TxnID, what.Topic = "", schemas.TopicChangelog
+	}
+	fault := h.c.Fault(what)
+	for i := range 3 {
+		h.send("acme", -1, 10, "")
+		h.counted(map[string]int{"acme": 20 + 10*i})
+	}
+	if fault.Hits() == 0 {
+		t.Error("the fault was not hit: the test did not test")
 	}
 }
 

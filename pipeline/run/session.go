@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +41,7 @@ type session struct {
 	wake    context.CancelFunc // of the poll under way
 	abandon context.CancelFunc // of the transaction under way
 
+	turn     int64                          // counts what was chosen from the queues
 	paused   map[string]map[int32]time.Time // waiting for the registry
 	silenced map[int32]bool                 // refused; guarded by Runner.mu
 }
@@ -166,7 +167,7 @@ func (o *owned) caughtUp() bool { return o.pos.Next[schemas.TopicCRMResults] >= 
 // far as is known, for ever.
 func (o *owned) wait() int64 {
 	switch {
-	case len(o.rest) > 0:
+	case o.queue.n > 0:
 		return 0
 	case !o.caughtUp():
 		return -1
@@ -180,17 +181,21 @@ func (o *owned) wait() int64 {
 
 // poll waits for records, until the next timer at the latest.
 func (s *session) poll(ctx context.Context) kgo.Fetches {
-	wait := idle.Milliseconds()
+	wait, room, bytes := idle.Milliseconds(), queuedBatches*s.r.cfg.MaxRecords, 0
 	for _, o := range s.r.snapshot() {
 		if w := o.wait(); w >= 0 {
 			wait = min(wait, w)
 		}
-		if len(o.rest) > s.r.cfg.MaxRecords {
+		room, bytes = room-o.queue.n, bytes+o.queue.bytes
+		if o.suspect && o.queue.n > s.r.cfg.MaxRecords {
 			return nil // P8: what waits to be looked at alone does not grow with the backlog
 		}
 	}
-	if wait == 0 {
-		return s.cl.PollRecords(nil, s.r.cfg.MaxRecords) //nolint:staticcheck // nil: take what is there
+	switch {
+	case room <= 0 || bytes >= queuedBytes:
+		return nil
+	case wait == 0:
+		return s.cl.PollRecords(nil, room) //nolint:staticcheck // nil: take what is there
 	}
 	pctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Millisecond)
 	defer cancel()
@@ -201,7 +206,7 @@ func (s *session) poll(ctx context.Context) kgo.Fetches {
 	if now {
 		cancel()
 	}
-	return s.cl.PollRecords(pctx, s.r.cfg.MaxRecords)
+	return s.cl.PollRecords(pctx, room)
 }
 
 // work turns what was polled and what is due into one transaction.
@@ -213,16 +218,23 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		return err
 	}
 	mine := s.r.snapshot()
-	polled := make(map[int32][]*kgo.Record)
+	waiting := make(map[int32]queue, len(mine)) // what was polled before this poll
+	for p, o := range mine {
+		waiting[p] = o.queue.clone()
+	}
 	for it := fetches.RecordIter(); !it.Done(); {
 		rec := it.Next()
-		if mine[rec.Partition] != nil {
-			polled[rec.Partition] = append(polled[rec.Partition], rec)
+		if o := mine[rec.Partition]; o != nil {
+			o.queue.add(rec)
 		} else if _, ours := s.held.assignment(rec.Partition); ours && s.r.refusal(rec.Partition) == nil {
 			return fmt.Errorf("a record of %s-%d came before the partition was restored", rec.Topic, rec.Partition)
 		} // else it was taken from us meanwhile, or is refused
 	}
-	judged, err := s.judge(ctx, polled)
+	chosen, err := s.choose(mine)
+	if err != nil {
+		return err
+	}
+	judged, err := s.judge(ctx, chosen)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop
@@ -248,28 +260,21 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 				unavailable[topic] = make(map[int32]kgo.EpochOffset)
 			}
 			unavailable[topic][p] = at
+			mine[p].queue.forget(topic) // it is read again from there
 		}
 	}
 	s.pause(unavailable)
-	waiting := make(map[int32][]*input) // what was polled before this poll
 	for p, o := range mine {
-		if batches[p] == nil && o.wait() != 0 {
-			continue
+		if batches[p] == nil && (o.queue.n > 0 || o.wait() != 0) {
+			continue // its turn comes, or nothing is due
 		}
 		b := get(p)
 		b.now, b.began = o.clock.now(), time.Now()
 		b.resume = o.caughtUp() && !o.resumed
 		b.ticks = o.caughtUp() && o.resumed
-		waiting[p] = o.rest
-		b.inputs = slices.Concat(o.rest, b.inputs)
-		o.rest = nil
-		sortInputs(b.inputs)
-		suspect, err := s.r.killers.suspect(p, o.pos)
-		if err != nil {
-			return err
-		}
-		if suspect {
-			o.rest = b.split()
+		if o.suspect {
+			b.alone = true
+			b.ticks = b.ticks && len(b.inputs) == 0
 		}
 	}
 	if len(batches) > 0 {
@@ -278,7 +283,7 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 			// Taken back: the client reads again what this poll gave. What polls before it
 			// gave it takes for committed, so that stays here (P5).
 			for p, o := range mine {
-				o.rest = waiting[p]
+				o.queue = waiting[p]
 			}
 			return err
 		}
@@ -289,6 +294,28 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		s.cl.SetOffsets(unavailable)
 	}
 	return nil
+}
+
+// choose takes what the next transaction is about from the queues: of a partition whose
+// records ended the process one record, for it to be looked at alone.
+func (s *session) choose(mine map[int32]*owned) (map[int32][]*kgo.Record, error) {
+	queues := make(map[int32]*queue, len(mine))
+	alone := make(map[int32][]*kgo.Record)
+	for p, o := range mine {
+		var err error
+		if o.suspect, err = s.r.killers.suspect(p, o.pos); err != nil {
+			return nil, err
+		}
+		if o.suspect {
+			alone[p] = o.queue.first()
+		} else {
+			queues[p] = &o.queue
+		}
+	}
+	s.turn++
+	chosen := share(queues, s.r.cfg.MaxRecords, runtime.GOMAXPROCS(0), s.turn)
+	maps.Copy(chosen, alone)
+	return chosen, nil
 }
 
 // judgement is what came of a partition's polled records.

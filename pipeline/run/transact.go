@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -151,70 +152,42 @@ func (out *sending) produce(ctx context.Context, o *owned, b *batch) error {
 	return nil
 }
 
-// fence makes the commit's offsets those of the state, and puts one of the anchor
-// topic in for every touched partition (P12): the group's coordinator refuses them
-// from a member that was thrown out; a commit without offsets would pass.
+// fence makes the commit's offsets those of the state, of every topic that the batches
+// read, and puts one of the anchor topic in for every touched partition (P12): the
+// group's coordinator refuses them from a member that was thrown out; a commit without
+// offsets would pass. What the client has polled beyond waits in the queues.
 //
 // It is called when no join or sync can be under way, so that what is held is what
 // the commit's generation stands for.
 func (s *session) fence(mine map[int32]*owned, batches map[int32]*batch) func(*kmsg.TxnOffsetCommitRequest) error {
 	return func(req *kmsg.TxnOffsetCommitRequest) error {
-		for p := range batches {
+		topics := make(map[string]*kmsg.TxnOffsetCommitRequestTopic)
+		for p, b := range batches {
 			if !s.r.still(mine[p]) {
 				return fmt.Errorf("partition %d was taken away: %w", p, kerr.RebalanceInProgress)
 			}
-		}
-		topics := req.Topics[:0]
-		anchored := false
-		for _, t := range req.Topics {
-			kept := t.Partitions[:0]
-			have := make(map[int32]bool)
-			for _, tp := range t.Partitions {
-				o := mine[tp.Partition]
-				if o == nil {
-					continue // polled before it was taken from us
-				}
-				pos := o.pos
-				if b := batches[tp.Partition]; b != nil {
-					pos = b.pos
-				}
-				next, known := pos.Next[t.Topic]
-				if !known {
-					continue // nothing of it was applied yet
-				}
-				tp.Offset = next
-				kept = append(kept, tp)
-				have[tp.Partition] = true
+			read := []string{anchor}
+			for i := range b.journal.Inputs {
+				read = append(read, b.journal.Inputs[i].Topic)
 			}
-			t.Partitions = kept
-			if t.Topic == anchor {
-				anchored = true
-				t.Partitions = withAnchor(t.Partitions, have, batches)
-			}
-			if len(t.Partitions) > 0 {
-				topics = append(topics, t)
+			slices.Sort(read)
+			for _, topic := range slices.Compact(read) {
+				t := topics[topic]
+				if t == nil {
+					t = &kmsg.TxnOffsetCommitRequestTopic{Topic: topic}
+					topics[topic] = t
+				}
+				tp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+				tp.Partition, tp.Offset, tp.LeaderEpoch = p, b.pos.Next[topic], -1
+				t.Partitions = append(t.Partitions, tp)
 			}
 		}
-		if !anchored {
-			t := kmsg.NewTxnOffsetCommitRequestTopic()
-			t.Topic, t.Partitions = anchor, withAnchor(nil, nil, batches)
-			topics = append(topics, t)
+		req.Topics = req.Topics[:0]
+		for _, topic := range slices.Sorted(maps.Keys(topics)) {
+			req.Topics = append(req.Topics, *topics[topic])
 		}
-		req.Topics = topics
 		return nil
 	}
-}
-
-// withAnchor adds the anchor's position of each touched partition that is missing.
-func withAnchor(ps []kmsg.TxnOffsetCommitRequestTopicPartition, have map[int32]bool, batches map[int32]*batch) []kmsg.TxnOffsetCommitRequestTopicPartition {
-	for p, b := range batches {
-		if !have[p] {
-			tp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-			tp.Partition, tp.Offset, tp.LeaderEpoch = p, b.pos.Next[anchor], -1
-			ps = append(ps, tp)
-		}
-	}
-	return ps
 }
 
 // leaveSooner takes what the commit took from the time that attempts have to leave:
