@@ -35,14 +35,17 @@ type Watermark struct {
 // Store is the state of one partition: committed writes only (P2).
 //
 // Reads may run beside each other and beside Apply; a reader sees an Apply whole
-// or not at all in one Get or Scan. Apply and Drop are called by one goroutine.
+// or not at all in one Get or Scan. Apply, Load and Drop are called by one goroutine.
 type Store interface {
 	Reader
 	// Apply writes all of ws and the watermark as one atomic batch. It need not be
 	// durable at once: after a crash the store holds a prefix of the batches. Later
 	// writes of one key in ws win. The store copies what it keeps.
 	Apply(ws []Write, wm Watermark) error
-	// Watermark returns the watermark of the last Apply; ok is false if there is none.
+	// Load is Apply for megabytes of writes, as a restore has them: the fewer and the
+	// larger its batches, the faster.
+	Load(ws []Write, wm Watermark) error
+	// Watermark returns the watermark of the last Apply or Load; ok is false if there is none.
 	Watermark() (wm Watermark, ok bool, err error)
 	// Drop removes everything of the partition, watermark included, crash-safe: a
 	// crash in the middle leaves it without watermark or as it was.

@@ -130,7 +130,7 @@ var apart = []mutant{
 	{promise: "P8", what: "a flooded topic keeps short ones waiting", file: "pipeline/run/queue.go",
 		old: `		if l.n <= short {
 `,
-		new: `		if false {
+		new: `		if l.n < 0*short {
 `,
 		by: "pipeline/run: TestAFloodKeepsNobodyWaiting"},
 	{promise: "P12", what: "timers of a partition that was taken are committed", file: transactFile,

@@ -57,6 +57,17 @@ var inKafka = []mutant{
 		old: `	if err := b.Set(metaKey(s.partition).Bytes(), encodeWatermark(wm), nil); err != nil {`,
 		new: `	if err := s.db.pebble.Set(metaKey(s.partition).Bytes(), encodeWatermark(wm), pebble.NoSync); err != nil {`,
 		by:  "state/disk: TestACrashAtAnyWriteLeavesAPrefix"},
+	{promise: "P2", what: "the watermark is written before the table that it is of", file: "state/disk/load.go",
+		old: `	if err := s.db.writeTable(path, lastOfEach(ws)); err != nil {`,
+		new: `	if err := s.db.pebble.Set(metaKey(s.partition).Bytes(), encodeWatermark(wm), nil); err != nil {
+		return err
+	}
+	if err := s.db.writeTable(path, lastOfEach(ws)); err != nil {`,
+		by: "state/disk: TestACrashAtAnyWriteLeavesAPrefix"},
+	{promise: "P2", what: "the first of several writes of one key is loaded", file: "state/disk/load.go",
+		old: `		if i+1 == len(order) || ws[order[i+1]].Key != ws[at].Key {`,
+		new: `		if i == 0 || ws[order[i-1]].Key != ws[at].Key {`,
+		by:  "state/disk: TestConformance"},
 	{promise: "P2", what: "a store is trusted however old", file: restoreFile,
 		old: "now.Sub(time.UnixMilli(wm.AppliedAt)) > tombstoneAge()-time.Hour:",
 		new: "now.Before(time.UnixMilli(wm.AppliedAt)):",

@@ -13,8 +13,12 @@ import (
 	"github.com/crmstream/crmstream/state"
 )
 
-// restoreBatch is the size, in bytes, at which restored records go to the store.
-const restoreBatch = 1 << 20
+// Sizes, in bytes, at which restored records go to the store: as a batch, or as a table
+// of their own where there are many, of which each key's last value counts.
+const (
+	restoreTable = 16 << 20
+	restoreBatch = 1 << 20
+)
 
 // owned is a partition that this member owns and has restored.
 type owned struct {
@@ -150,25 +154,27 @@ func (r *Runner) copyChangelog(ctx context.Context, store state.Store, wm *state
 	defer cl.Close()
 	var count int64
 	var ws []state.Write
-	size := 0
-	flush := func(next int64) error {
+	size, next := 0, wm.Next
+	flush := func() error {
 		wm.Next, wm.AppliedAt, wm.Restoring = next, r.cfg.Now().UnixMilli(), next < end
-		err := store.Apply(ws, *wm)
+		write := store.Apply
+		if size >= restoreBatch {
+			write = store.Load
+		}
+		err := write(ws, *wm)
 		ws, size = ws[:0], 0
-		told(next)
 		return err
 	}
-	for wm.Next < end {
+	for next < end {
 		fs, err := pollWithin(ctx, cl)
 		if err != nil {
-			return count, fmt.Errorf("reading %s at %d of %d: %w", schemas.TopicChangelog, wm.Next, end, err)
+			return count, fmt.Errorf("reading %s at %d of %d: %w", schemas.TopicChangelog, next, end, err)
 		}
 		var bad error
 		fs.EachError(func(_ string, _ int32, err error) { bad = err })
 		if bad != nil {
 			return count, fmt.Errorf("reading %s: %w", schemas.TopicChangelog, bad)
 		}
-		next := wm.Next
 		for it := fs.RecordIter(); !it.Done(); {
 			rec := it.Next()
 			next = rec.Offset + 1
@@ -182,19 +188,15 @@ func (r *Runner) copyChangelog(ctx context.Context, store state.Store, wm *state
 			ws = append(ws, state.Write{Key: k, Value: rec.Value})
 			size += len(rec.Key) + len(rec.Value)
 			count++
-			if size >= restoreBatch {
-				if err := flush(next); err != nil {
+			if size >= restoreTable {
+				if err := flush(); err != nil {
 					return count, err
 				}
 			}
 		}
-		if next > wm.Next || len(ws) > 0 {
-			if err := flush(next); err != nil {
-				return count, err
-			}
-		}
+		told(next)
 	}
-	return count, nil
+	return count, flush()
 }
 
 // checkInputs compares the state's positions with what the input topics have. A topic

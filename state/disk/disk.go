@@ -39,7 +39,11 @@ type Options struct {
 // DB is a state.DB on disk.
 type DB struct {
 	pebble *pebble.DB
+	opts   *pebble.Options
+	fs     vfs.FS
+	dir    string
 	rows   *rowCache
+	loads  atomic.Int64 // tables that were loaded
 	closed atomic.Bool
 }
 
@@ -81,6 +85,7 @@ func Open(o Options) (*DB, error) {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		opts.Levels[i].BlockSize = 16 << 10
 	}
+	opts.EnsureDefaults()
 	p, err := pebble.Open(o.Dir, opts)
 	if err != nil {
 		// Pebble has no error of its own for it: the first is the kernel's answer, the
@@ -90,7 +95,11 @@ func Open(o Options) (*DB, error) {
 		}
 		return nil, fmt.Errorf("opening state in %s: %w", o.Dir, err)
 	}
-	return &DB{pebble: p, rows: newRowCache(o.RowCacheBytes)}, nil
+	d := &DB{pebble: p, opts: opts, fs: o.FS, dir: o.Dir, rows: newRowCache(o.RowCacheBytes)}
+	if err := d.removeTables(); err != nil {
+		return nil, fmt.Errorf("opening state in %s: %w", o.Dir, errors.Join(err, p.Close()))
+	}
+	return d, nil
 }
 
 // Store implements state.DB.

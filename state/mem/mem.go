@@ -130,6 +130,8 @@ func (s *store) Apply(ws []state.Write, wm state.Watermark) error {
 	return nil
 }
 
+func (s *store) Load(ws []state.Write, wm state.Watermark) error { return s.Apply(ws, wm) }
+
 func (s *store) Watermark() (state.Watermark, bool, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -139,6 +139,9 @@ func testClosed(t *testing.T, db state.DB) {
 	if err := s.Apply(nil, state.Watermark{}); !errors.Is(err, state.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
+	if err := s.Load(nil, state.Watermark{}); !errors.Is(err, state.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
 }
 
 var genKey = rapid.Custom(func(t *rapid.T) state.Key {
@@ -164,10 +167,17 @@ func testLikeAMap(t *testing.T, open func(t *testing.T) state.DB) {
 				}
 				ws = append(ws, w)
 			}
-			if err := s.Apply(ws, state.Watermark{Next: 1}); err != nil {
+			write, wm := s.Apply, state.Watermark{Next: rapid.Int64Range(1, 1<<40).Draw(rt, "next")}
+			if rapid.Bool().Draw(rt, "load") {
+				write = s.Load
+			}
+			if err := write(ws, wm); err != nil {
 				rt.Fatal(err)
 			}
 			same(rt, s, model)
+			if got, ok, err := s.Watermark(); got != wm || !ok || err != nil {
+				rt.Fatalf("watermark %v, %v, %v; want %v", got, ok, err, wm)
+			}
 		}
 	})
 }

@@ -35,6 +35,8 @@ type Bed struct {
 	Tenants    int
 	People     int
 	Group      string // of consumers; "" = crmstream's own
+	filled     int    // changes that were put on their topic
+	first      int64  // ms, of the first of them
 }
 
 // New makes the topics on the brokers and registers the schemas.
@@ -82,13 +84,17 @@ func (d *Bed) FillTenants(ctx context.Context) error {
 	})
 }
 
-// FillContacts puts n changes on their topic. None is later than the last one's time,
-// which is now.
+// FillContacts puts n more changes on their topic, each a millisecond later than the one
+// before it and none in the future, so that each changes something.
 func (d *Bed) FillContacts(ctx context.Context, n int) error {
-	first := time.Now().UnixMilli() - int64(n)
+	if d.filled == 0 {
+		d.first = time.Now().Add(-24 * time.Hour).UnixMilli()
+	}
+	before := d.filled
+	d.filled += n
 	return d.fill(ctx, n, func(i int) (topic, tenant string, v any) {
-		who := (i * 7919) % d.People
-		return schemas.TopicDialerContacts, d.Tenant(who), Contact(who, i, first+int64(i))
+		who := ((before + i) * 7919) % d.People
+		return schemas.TopicDialerContacts, d.Tenant(who), Contact(who, before+i, d.first+int64(before+i))
 	})
 }
 
