@@ -67,7 +67,7 @@ var inKafka = []mutant{
 	{promise: "P2", what: "the first of several writes of one key is loaded", file: "state/disk/load.go",
 		old: `		if i+1 == len(order) || ws[order[i+1]].Key != ws[at].Key {`,
 		new: `		if i == 0 || ws[order[i-1]].Key != ws[at].Key {`,
-		by:  "state/disk: TestConformance"},
+		by:  "state/disk: TestACrashAtAnyWriteLeavesAPrefix"},
 	{promise: "P2", what: "a store is trusted however old", file: restoreFile,
 		old: "now.Sub(time.UnixMilli(wm.AppliedAt)) > tombstoneAge()-time.Hour:",
 		new: "now.Before(time.UnixMilli(wm.AppliedAt)):",

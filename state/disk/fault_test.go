@@ -61,6 +61,25 @@ func TestOtherErrorsAreNotCalledALock(t *testing.T) {
 	}
 }
 
+// wholeMoves keeps a copy of the file system from being taken amid a Link or a reuse,
+// which lock it for reading twice and would wait for the copy in between.
+type wholeMoves struct {
+	vfs.FS
+	mu *sync.Mutex
+}
+
+func (fs wholeMoves) Link(from, to string) error {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.FS.Link(from, to)
+}
+
+func (fs wholeMoves) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.FS.ReuseForWrite(from, to, category)
+}
+
 // P2, at every change of the file system: a copy as a power cut would leave it is
 // taken before each; each holds a prefix of the batches, the watermark names it,
 // and a partition that was being dropped is whole or without watermark. Batches are
@@ -80,7 +99,7 @@ func TestACrashAtAnyWriteLeavesAPrefix(t *testing.T) {
 	var now shot
 	var shots []shot
 	set := func(f func(*shot)) { mu.Lock(); f(&now); mu.Unlock() }
-	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	fs := errorfs.Wrap(wholeMoves{mem, &mu}, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
 			return nil
 		}
@@ -98,7 +117,7 @@ func TestACrashAtAnyWriteLeavesAPrefix(t *testing.T) {
 	filler := make([]byte, 8<<10)
 	for i := 1; i <= batches; i++ {
 		set(func(s *shot) { s.written = i })
-		ws := []state.Write{{Key: own(i), Value: filler}}
+		ws := []state.Write{{Key: own(i), Value: filler}, {Key: shared(2), Value: []byte("of several the last counts")}}
 		for k := range 5 {
 			ws = append(ws, state.Write{Key: shared(k), Value: []byte(fmt.Sprint(i))})
 		}
