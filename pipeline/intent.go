@@ -26,6 +26,8 @@ type Read struct {
 	Account  string // id of the CRM account
 	Object   string
 	ID       string
+	// Urgent reads go out with calls: something waits for what they bring.
+	Urgent bool
 }
 
 // Priority orders what waits for one account's budget: lower first.

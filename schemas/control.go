@@ -28,6 +28,35 @@ type TenantConfig struct {
 	// The YAML file that it was applied from, whole and as its author wrote it, other tenants in the same file too,
 	// e.g. "tenant: acme\ncountry: US\n…". Secrets stand in it by reference. "": of a removal. Personal data.
 	Document string `avro:"document"`
+
+	// ISO 4217 code of amounts that say no currency, from the document, e.g. "USD".
+	Currency string `avro:"currency" default:"USD"`
+	// BCP 47 name of the language and country whose order of day and month dates are written in, from the document, e.g.
+	// "en-GB". "": a date that can be read two ways is not read.
+	Locale string `avro:"locale" default:""`
+	// What the field mapping has beside the defaults, sorted by entity, field, provider and object.
+	Mappings []FieldMapping `avro:"mappings"`
+	// Strategy for fields that both sides changed, e.g. "crm_wins". "": "last_write_wins".
+	ConflictDefault string `avro:"conflict_default" default:""`
+	// Strategies of single fields, by the dialer's names and sorted by them, e.g. lead_status = "last_write_wins".
+	ConflictFields []Field `avro:"conflict_fields"`
+	// Name of the CRM that counts where two say different things at the same time, e.g. "salesforce". "": the first by our own order.
+	PrimaryCRM string `avro:"primary_crm" default:""`
+	// How the person of a record is found, in this order. Empty: crm_id, dialer_link, email, phone.
+	Dedupe []DedupeRule `avro:"dedupe"`
+	// What dispositions are in the CRMs, beside the defaults, sorted by provider and label.
+	Dispositions []DispositionRule `avro:"dispositions"`
+	// Which calls are logged, and how.
+	Calls CallPolicy `avro:"calls"`
+	// E-mails of reps in the dialer and, as values, of the same people in the CRM, sorted, e.g. "ann@dialer.example.com" =
+	// "a.lee@example.com". A rep who is not here has one e-mail in both. Personal data.
+	Owners []Field `avro:"owners"`
+	// Which records are synced, sorted by provider and object. An object that is not here is synced whole.
+	Scopes []ObjectScope `avro:"scopes"`
+	// What events become in the CRMs, beside the defaults, sorted by type and provider.
+	Events []EventTarget `avro:"events"`
+	// When deals are moved, in the order of the document; the first that fits counts. Empty: never.
+	Stages []StageRule `avro:"stages"`
 }
 
 // Account is one CRM account of a tenant.
@@ -58,6 +87,10 @@ const (
 	// ActionRedrive applies the original of a dead letter again: DeadLetter is set, or
 	// the field "key" is the record_key of one.
 	ActionRedrive = "redrive"
+	// ActionScriptQuarantined switches one custom transform off for good: it was cut off
+	// by its time limit, which is no property of the value alone, so that it may not be
+	// decided anew at a replay. The field "script" is the transform's key.
+	ActionScriptQuarantined = "script_quarantined"
 )
 
 // ControlAction is a value of control.actions: one deliberate act on a tenant. It is
@@ -66,14 +99,14 @@ type ControlAction struct {
 	// Id of the action, chosen by who sends it, unique in the tenant for 90 days, never "", e.g. "act-2026-03-01-1". A
 	// repeat does nothing.
 	ActionID string `avro:"action_id"`
-	// What is to be done: e.g. "release_held", "redrive". Any other is a dead letter.
+	// What is to be done: e.g. "release_held", "redrive", "script_quarantined". Any other is a dead letter.
 	Kind string `avro:"kind"`
 	// When somebody decided it, by the sender's clock, in ms since 1970 UTC, e.g. 1772386200000. For the record only.
 	At int64 `avro:"at"`
 	// Who decided it, set by the sender, e.g. "ann@example.com". It is named where a call was dropped. Personal data.
 	By string `avro:"by"`
-	// Arguments of the kind. release_held: call or number; do, link, why. redrive: key. E.g. call = "call-7", do =
-	// "drop", why = "test call". A number is a person's. Personal data.
+	// Arguments of the kind. release_held: call or number; do, link, why. redrive: key. script_quarantined: script, why. E.g.
+	// call = "call-7", do = "drop", why = "test call". A number is a person's. Personal data.
 	Fields []Field `avro:"fields"`
 
 	// Of a redrive: the record of dlq as it was read there; its original is applied again. Absent: the field key

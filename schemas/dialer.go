@@ -43,13 +43,37 @@ type CallEvent struct {
 	Disposition *string `avro:"disposition"`
 	// What the rep wrote about the call, plain text, not HTML, e.g. "Asked for a demo." Absent: nothing. Personal data.
 	Notes *string `avro:"notes"`
-	// The dialer's id of the recording, e.g. "rec-7". This version keeps it and tells no CRM. Absent: not recorded.
+	// The dialer's id of the recording, e.g. "rec-7". The CRM gets the address at which the dialer plays it, if the tenant's
+	// configuration says where that is. Absent: not recorded.
 	RecordingID *string `avro:"recording_id"`
 	// IANA name of the time zone in which the rep works, e.g. "America/Denver": the activity's date is that zone's
 	// day. Absent: the tenant's time zone.
 	TimeZone *string `avro:"time_zone"`
 	// Quality of the call, from 0 to 100, as the dialer rates it, e.g. 87.5. Absent: not rated.
 	Score *float64 `avro:"score"`
+	// What kind of call it was, in the dialer's words, e.g. "missed", "voicemail". A tenant may have kinds that are not logged. "": an
+	// ordinary one.
+	Kind string `avro:"kind" default:""`
+	// What was said, summed up by machine, plain text, e.g. "Spoke about their current tool." Absent: no summary. Personal data.
+	Summary *string `avro:"summary"`
+	// The points that matter, by machine, one each, without a mark before it, e.g. ["Budget is confirmed"]. Empty: none. Personal data.
+	KeyPoints []string `avro:"key_points"`
+	// What is to be done next, by machine, one each, e.g. ["Send the case study"]. One that begins with "- [x] " is done. Empty: none.
+	// Personal data.
+	NextSteps []string `avro:"next_steps"`
+	// Mood of the other party, by machine, e.g. "positive", "neutral", "negative". Absent: not rated.
+	Sentiment *string `avro:"sentiment"`
+	// How much of the talking the rep did, in percent, from 0 to 100, by machine, e.g. 38. The rest is the other party's. Absent: not known.
+	TalkRatioAgent *float64 `avro:"talk_ratio_agent"`
+	// Name of the rep, as people know it, e.g. "Ann Lee". It stands in the text where the CRM has no user for agent_email. "": the e-mail
+	// stands there. Personal data.
+	AgentName string `avro:"agent_name" default:""`
+	// The deal that the call is about, set by the dialer, e.g. {salesforce, Opportunity, 0065g000007abcdAAA}. Absent: none, or the dialer
+	// does not know.
+	Deal *Link `avro:"deal"`
+	// Address of the recording that runs out, made by the dialer, e.g. "https://rec.example.com/7?sig=…". It is sent only where the tenant
+	// chose signed addresses. Absent: the dialer made none.
+	RecordingURL *string `avro:"recording_url"`
 }
 
 // ContactChange is a value of dialer.contacts: what changed in one contact of the
@@ -72,19 +96,26 @@ type ContactChange struct {
 
 // DialerEvent is a value of dialer.events: everything that a dialer says beside
 // calls and contacts, told apart by Type. dnc_changed has the field do_not_call and a
-// ContactID. call_updated and disposition_changed have a CallID and what was edited:
-// disposition, notes, score, recording_id, duration_seconds, ended_at,
-// agent_email; and revision, if the dialer numbers its edits.
+// ContactID. call_ended, call_updated, disposition_changed and score_ready edit a call:
+// they have a CallID and what was edited: disposition, notes, score, recording_id,
+// recording_url, duration_seconds, ended_at, agent_email, agent_name, summary,
+// key_points and next_steps (an item a line), sentiment, talk_ratio_agent; and revision, if the dialer numbers its edits. meeting_booked has the
+// field meeting_id and may have title, starts_at, ends_at, location, notes,
+// agent_email and status ("cancelled" takes it back); the same meeting_id again changes
+// it. voicemail_dropped, ai_coaching and session_ended have what they are called by
+// (name, notes, agent_email, …) and become what the tenant's configuration says.
 type DialerEvent struct {
-	// The dialer's id of the event, for people who trace it, e.g. "ev-31". Nothing is decided by it.
+	// The dialer's id of the event, e.g. "ev-31". Of voicemail_dropped, ai_coaching and session_ended it makes a repeat a repeat; of the
+	// others nothing is decided by it.
 	EventID string `avro:"event_id"`
-	// What happened, set by the dialer: e.g. "dnc_changed", "call_updated", "disposition_changed". Any other is a dead letter.
+	// What happened, set by the dialer: e.g. "dnc_changed", "call_updated", "meeting_booked", "voicemail_dropped". One that is not known
+	// is a dead letter.
 	Type string `avro:"type"`
 	// When it happened, by the dialer's clock, in ms since 1970 UTC, e.g. 1772386200000. A time in the future counts as now.
 	At int64 `avro:"at"`
-	// The dialer's id of the call that was edited, e.g. "call-7". Needed for call_updated and disposition_changed.
+	// The dialer's id of the call that it is about, e.g. "call-7". Needed where a call is edited; of the others it finds the person.
 	CallID *string `avro:"call_id"`
-	// The dialer's id of the contact, e.g. "c-12". Needed for dnc_changed.
+	// The dialer's id of the contact, e.g. "c-12". Needed for dnc_changed; of others it finds the person.
 	ContactID *string `avro:"contact_id"`
 	// Only what changed, by the names that the type has, e.g. do_not_call = "false", notes = "Call back on Monday".
 	// Instants in them are ms since 1970 UTC as text. A null value clears the field. Personal data.

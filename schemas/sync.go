@@ -21,7 +21,8 @@ type SyncContact struct {
 	// Our id of the person, unique in the tenant, as in the key, e.g. "p17".
 	PersonID string `avro:"person_id"`
 	// What is known of the person, by the dialer's names and sorted by them, e.g. company, email, first_name, last_name,
-	// lead_status, mobile_phone, owner_email, phone, title. A null value is known to be empty. Personal data.
+	// lead_status, mobile_phone, owner_email, phone, title. A null value is known to be empty. Where a tenant maps counters
+	// also call_count, last_called_at (ISO 8601, UTC) and ai_score, which are computed here. Personal data.
 	Fields []Field `avro:"fields"`
 	// True: nobody may call this person; either side said so, and only an explicit act takes it back. False: calls are allowed.
 	DoNotCall bool `avro:"do_not_call"`
@@ -29,6 +30,10 @@ type SyncContact struct {
 	ContactID *string `avro:"contact_id"`
 	// The CRM records of this person, but for those that were deleted, e.g. [{salesforce, Lead, 00Q5g000007abcdEAA}].
 	Links []Link `avro:"links"`
+	// Fields whose value is not as the mapping wants it, by the dialer's names and sorted by them, each with the CRM record and why, e.g.
+	// phone = "salesforce/Lead/00Q5g000007abcdEAA: Invalid E.164 phone". Such a value stands as the CRM spells it, and one of the
+	// dialer is not written there. Personal data.
+	Warnings []Field `avro:"warnings"`
 	// How the person stands: e.g. "active", "crm_deleted" (no CRM has a record any more: do not dial), "dialer_deleted" (the dialer
 	// deleted the contact).
 	Status string `avro:"status"`
@@ -127,7 +132,8 @@ type Logged struct {
 }
 
 // SyncRecord is a value of sync.records: the state of one record between us and
-// one CRM. This version writes it for the activities of calls.
+// one CRM. This version writes it for the activities of calls, and for what other events
+// of the dialer became.
 type SyncRecord struct {
 	// The record's key on this topic, e.g. "acme/salesforce/Task/00T5g000007abcdEAA",
 	// "acme/salesforce/Task/local:call_activities:call-7".
@@ -140,13 +146,14 @@ type SyncRecord struct {
 	ObjectType string `avro:"crm_object_type"`
 	// The record's id in the CRM, e.g. "00T5g000007abcdEAA". "": the CRM has not given one yet.
 	RecordID string `avro:"crm_record_id"`
-	// The record's id on our side, the dialer's id of the call, e.g. "call-7".
+	// The record's id on our side, the dialer's id of the call, e.g. "call-7"; of another event its type and id, e.g. "meeting_booked:m1".
 	LocalRecordID string `avro:"local_record_id"`
-	// What kind of record it is on our side: e.g. "call_activities".
+	// What kind of record it is on our side: e.g. "call_activities", "events".
 	LocalTable string `avro:"local_table"`
 	// Which way it goes: e.g. "outbound" (from the dialer to the CRM), "inbound".
 	Direction string `avro:"sync_direction"`
-	// How it stands: e.g. "pending", "synced", "error", "crm_deleted". "conflict", "held" and "out_of_scope" are kept for later versions.
+	// How it stands: e.g. "pending", "synced", "error", "crm_deleted", "held" (an event that waits for its person). "conflict" and
+	// "out_of_scope" are kept for later versions.
 	Status string `avro:"sync_status"`
 	// When the CRM took what was to be written, by our clock, in ms since 1970 UTC, e.g. 1772386201000. Absent: it is not
 	// in step at the moment.
@@ -170,16 +177,19 @@ type SyncRecord struct {
 	UpdatedAt int64 `avro:"updated_at"`
 }
 
-// SyncConflict is a value of sync.conflicts: two sides that want different values
-// of one field. No rule of this version writes it: the later value wins.
+// SyncConflict is a value of sync.conflicts: something that a person must decide. It is
+// either two sides that want different values of one field, or a word of the dialer
+// that a CRM has nothing for: a disposition, a rep. Those are listed once for each word,
+// whatever number of calls has it, and resolved when a call with it finds what it needs.
 type SyncConflict struct {
 	// Name of the tenant, as in the key, e.g. "acme".
 	Tenant string `avro:"tenant"`
-	// Our id of the conflict, unique in the tenant, as in the key, e.g. "x5".
+	// Our id of the conflict, unique in the tenant, as in the key, e.g. "x5", "disposition:hubspot:demobooked",
+	// "rep:hubspot:rep@example.com". Personal data.
 	ConflictID string `avro:"conflict_id"`
-	// Our id of the person, as on sync.contacts, e.g. "p17".
+	// Our id of the person, as on sync.contacts, e.g. "p17"; where a word is missing that of the first call with it.
 	PersonID string `avro:"person_id"`
-	// Name of the field, in the dialer's words, e.g. "title".
+	// Name of the field, in the dialer's words, e.g. "title", "disposition", "agent_email".
 	Field string `avro:"field"`
 	// What the dialer wants the field to be, e.g. "Head of Sales". Null: empty. Personal data.
 	DialerValue *string `avro:"dialer_value"`
@@ -193,6 +203,8 @@ type SyncConflict struct {
 	OpenedAt int64 `avro:"opened_at"`
 	// Where the later of the two values came from.
 	Provenance *Provenance `avro:"provenance"`
+	// What is to be decided: e.g. "value" (which of two values), "unmapped_disposition", "unmapped_rep". "": value.
+	Kind string `avro:"kind" default:""`
 }
 
 // SyncHealth is a value of sync.health: how one tenant's sync with one CRM does. It

@@ -117,7 +117,7 @@ var catalogue = []Topic{
 	},
 	{
 		Name: TopicDialerEvents, Role: RoleInput, Order: 6, Record: "DialerEvent", Key: "tenant", Example: "acme", Retention: 7 * day,
-		Writers: "dialer", Readers: "task", Doc: "What a dialer says beside calls and contacts: do-not-call set or cleared, late edits of a call.",
+		Writers: "dialer", Readers: "task", Doc: "What a dialer says beside calls and contacts: do-not-call set or cleared, late edits of a call, meetings, voicemail drops.",
 		Notes: "A record in a foreign partition is forwarded.",
 	},
 	{
@@ -148,12 +148,14 @@ var catalogue = []Topic{
 		Name: TopicSyncRecords, Role: RoleOutput, Record: "SyncRecord", Key: "tenant/provider/object/id, or tenant/provider/object/local:table:id while the CRM has no id",
 		Example: "acme/salesforce/Task/00T5g000007abcdEAA", Compact: true, Retention: 7 * day,
 		Writers: "task", Readers: "operators, data teams",
-		Doc:   "The state of every record between us and a CRM: in this version, of the activities of calls. A tombstone: the record is known under another key now.",
+		Doc:   "The state of every record between us and a CRM: in this version, of the activities of calls and of what other events of the dialer became. A tombstone: the record is known under another key now.",
 		Notes: "While the CRM has given no id: acme/salesforce/Task/local:call_activities:call-7.",
 	},
 	{
 		Name: TopicSyncConflicts, Role: RoleOutput, Record: "SyncConflict", Key: "tenant/conflict", Example: "acme/x5", Compact: true, Retention: 7 * day,
-		Writers: "nobody in this version", Readers: "tenant admins", Doc: "Fields that wait for a person's decision. Not written yet: the later value wins.",
+		Writers: "task", Readers: "tenant admins",
+		Doc:   "What waits for a person's decision: values of one field, and words of the dialer that a CRM has nothing for, a disposition or a rep.",
+		Notes: "A word is listed once, and resolved when a call with it finds what it needs.",
 	},
 	{
 		Name: TopicSyncHealth, Role: RoleOutput, Record: "SyncHealth", Key: "tenant/provider", Example: "acme/salesforce", Compact: true, Retention: 7 * day,

@@ -2,7 +2,6 @@ package base
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -12,33 +11,14 @@ import (
 
 // Subject is the title of a call, of at most n characters.
 func Subject(c profile.Call, n int) string {
+	title := "Call"
+	if c.Kind == "missed" {
+		title = "Missed call"
+	}
 	if c.Disposition == "" {
-		return "Call"
+		return title
 	}
-	return Cut("Call - "+c.Disposition, n)
-}
-
-// Description is the text of a call: the notes, then a line for what the CRM has no
-// field for. extra is name and value in turn; an empty value has no line.
-func Description(c profile.Call, extra ...string) string {
-	score, agent := "", ""
-	if c.Score != nil {
-		score = strconv.FormatFloat(*c.Score, 'f', -1, 64)
-	}
-	if c.OwnerID == "" { // B16: the rep stands in the text
-		agent = c.AgentEmail
-	}
-	var lines []string
-	for line := range slices.Chunk(append(slices.Clone(extra), "Agent", agent, "Score", score, "Recording", c.RecordingURL), 2) {
-		if line[1] != "" {
-			lines = append(lines, line[0]+": "+line[1])
-		}
-	}
-	notes := strings.ReplaceAll(c.Notes, "\r\n", "\n")
-	if notes != "" && len(lines) > 0 {
-		notes += "\n\n"
-	}
-	return notes + strings.Join(lines, "\n")
+	return Cut(title+" - "+c.Disposition, n)
 }
 
 // Fields gathers the fields of a record.

@@ -4,7 +4,7 @@
 // In: an account's configuration (Open), one attempt (New). Out: a connection that
 // sends requests with a token and within the budget (Account), an answer that is
 // complete also on failure (Attempt), the list of all mistakes in a configuration
-// (Checks), the text of a call (Subject, Description).
+// (Checks), the title of a call (Subject).
 //
 // Kept here: an item that nobody settled says so, and was not sent until it was
 // (P4); a refused token is replaced once, inside the attempt; once a connection is

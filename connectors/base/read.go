@@ -3,6 +3,7 @@ package base
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/crmstream/crmstream/connectors"
 	"github.com/crmstream/crmstream/schemas"
@@ -25,6 +26,43 @@ func Columns(p *profile.Profile, object string, extra ...string) []string {
 	}
 	slices.Sort(cols)
 	return slices.Compact(cols)
+}
+
+// columnsSetting begins the name of the setting by which the core says what a tenant's
+// mapping has beside the profile: "columns.Lead" = "Nick__c,Score__c:number"; a field
+// with > before it is written only.
+const columnsSetting = "columns."
+
+// Extra are the fields that the tenant's mapping has of an object beside the profile:
+// those that are read, sorted, and the kind of each whose value is no text.
+func (a *Account) Extra(object string) (read []string, kinds map[string]string) {
+	for _, f := range a.Config.Settings {
+		if f.Name != columnsSetting+object || f.Value == nil {
+			continue
+		}
+		kinds = make(map[string]string)
+		for part := range strings.SplitSeq(*f.Value, ",") {
+			name, kind, _ := strings.Cut(part, ":")
+			plain := strings.TrimPrefix(name, ">")
+			if plain == name {
+				read = append(read, name)
+			}
+			if kind != "" {
+				kinds[plain] = kind
+			}
+		}
+	}
+	return read, kinds
+}
+
+// With are columns and more of them, sorted, each once.
+func With(cols, more []string) []string {
+	if len(more) == 0 {
+		return cols
+	}
+	all := slices.Concat(cols, more)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // IDs returns the ids that a read asks for, each once, in the form that id gives

@@ -259,26 +259,14 @@ func TestThirdCRM(t *testing.T) {
 	})
 }
 
-func TestDescription(t *testing.T) {
-	score := 0.5
-	for _, c := range []struct {
-		call  profile.Call
-		extra []string
-		want  string
-	}{
-		{profile.Call{}, nil, ""},
-		{profile.Call{Notes: "a\r\nb"}, nil, "a\nb"},
-		{profile.Call{Notes: "a", AgentEmail: "r@x.y", Score: &score, RecordingURL: "u"}, []string{"From", "1", "To", ""}, "a\n\nFrom: 1\nAgent: r@x.y\nScore: 0.5\nRecording: u"},
-		{profile.Call{AgentEmail: "r@x.y", OwnerID: "7"}, nil, ""},
-	} {
-		if got := base.Description(c.call, c.extra...); got != c.want {
-			t.Errorf("%+v: %q, want %q", c.call, got, c.want)
-		}
-	}
+func TestSubject(t *testing.T) {
 	for n, want := range map[int]string{255: "Call - No answer", 6: "Call …"} {
 		if got := base.Subject(profile.Call{Disposition: "No answer"}, n); got != want {
 			t.Errorf("cut to %d: %q", n, got)
 		}
+	}
+	if got := base.Subject(profile.Call{Kind: "missed"}, 255); got != "Missed call" {
+		t.Errorf("a missed call is %q", got)
 	}
 }
 

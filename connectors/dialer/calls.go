@@ -64,6 +64,15 @@ type line struct {
 	Recording   *string       `json:"recording_id"`
 	TimeZone    *string       `json:"time_zone"`
 	Score       *float64      `json:"score"`
+	Kind        string        `json:"kind"`
+	Summary     *string       `json:"summary"`
+	KeyPoints   []string      `json:"key_points"`
+	NextSteps   []string      `json:"next_steps"`
+	Sentiment   *string       `json:"sentiment"`
+	TalkRatio   *float64      `json:"talk_ratio_agent"`
+	AgentName   string        `json:"agent_name"`
+	Deal        *schemas.Link `json:"deal"`
+	Signed      *string       `json:"recording_url"`
 }
 
 // Read reads calls, one JSON object a line. All mistakes are reported, by line.
@@ -89,7 +98,8 @@ func Read(r io.Reader) ([]Call, error) {
 		}
 		c := Call{l.Tenant, schemas.CallEvent{CallID: l.CallID, Revision: l.Revision, Direction: l.Direction, StartedAt: l.StartedAt.UnixMilli(),
 			DurationSeconds: l.Seconds, FromNumber: l.From, ToNumber: l.To, ContactID: l.ContactID, CRMLink: l.CRMLink, AgentEmail: l.Agent,
-			Disposition: l.Disposition, Notes: l.Notes, RecordingID: l.Recording, TimeZone: l.TimeZone, Score: l.Score}}
+			Disposition: l.Disposition, Notes: l.Notes, RecordingID: l.Recording, TimeZone: l.TimeZone, Score: l.Score,
+			Kind: l.Kind, Summary: l.Summary, KeyPoints: l.KeyPoints, NextSteps: l.NextSteps, Sentiment: l.Sentiment, TalkRatioAgent: l.TalkRatio, AgentName: l.AgentName, Deal: l.Deal, RecordingURL: l.Signed}}
 		if l.EndedAt != nil {
 			ms := l.EndedAt.UnixMilli()
 			c.Event.EndedAt = &ms

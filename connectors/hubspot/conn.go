@@ -79,7 +79,7 @@ func limits(h http.Header) (l rest.Limits) {
 
 // itemURL is where a person sees a record of an object.
 func (c *conn) itemURL(object, id string) string {
-	types := map[string]string{contacts: "0-1", calls: "0-48"}
+	types := map[string]string{contacts: "0-1", companies: "0-2", deals: "0-3", calls: "0-48", meetings: "0-47", tasks: "0-27"}
 	t, ok := types[object]
 	if !ok || id == "" {
 		return ""

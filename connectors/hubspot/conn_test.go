@@ -122,6 +122,115 @@ func TestCreateLinksAndRepeatsAdopt(t *testing.T) {
 	}
 }
 
+// An activity may be made with its person, the company and the deal; what it can't be
+// linked to is refused.
+func TestCreateLinksToAll(t *testing.T) {
+	const create = "/crm/v3/objects/meetings/batch/create"
+	item := schemas.AttemptItem{Key: "k", Fields: []schemas.Field{schemas.Text("hs_meeting_title", "Demo")}, Associations: []schemas.Link{
+		{Object: contacts, ID: "5"}, {Object: companies, ID: "6"}, {Object: deals, ID: "7"}}}
+	s := serve(t, map[string]reply{create: {status: 201, body: `{"results":[{"id":"77","properties":{}}]}`}})
+	at := write(schemas.OpCreate, item)
+	at.Object = meetings
+	if it := s.do(at, nil).Result.Items[0]; it.ID != "77" || !it.Linked || it.URL != "https://app.hubspot.com/contacts/42/record/0-47/77" {
+		t.Errorf("created: %+v", it)
+	}
+	for _, want := range []string{`"associationTypeId":200`, `"associationTypeId":188`, `"associationTypeId":212`} {
+		if !strings.Contains(s.bodies[create], want) {
+			t.Errorf("sent %s without %s", s.bodies[create], want)
+		}
+	}
+	at.Items[0].Associations = append(at.Items[0].Associations, schemas.Link{Object: "tickets", ID: "8"})
+	if it := s.do(at, nil).Result.Items[0]; it.Error != schemas.ErrPermanent {
+		t.Errorf("linked to a ticket: %+v", it)
+	}
+}
+
+// A meeting that may have been made is looked up by its title and its time.
+func TestRepeatedMeetingIsAdopted(t *testing.T) {
+	const search = "/crm/v3/objects/meetings/search"
+	s := serve(t, map[string]reply{search: {status: 200, body: `{"total":1,"results":[{"id":"76","properties":{}}]}`}})
+	before := "0-0"
+	at := write(schemas.OpCreate, schemas.AttemptItem{Key: "k", Fields: []schemas.Field{schemas.Text("hs_meeting_title", "Demo"), schemas.Text("hs_timestamp", "2026-01-02T03:04:05.000Z")}})
+	at.Object, at.RepeatOf = meetings, &before
+	if it := s.do(at, nil).Result.Items[0]; it.ID != "76" || it.Error != "" {
+		t.Errorf("adopted: %+v", it)
+	}
+	for _, want := range []string{`{"propertyName":"hs_meeting_title","operator":"EQ","value":"Demo"}`, `{"propertyName":"hs_timestamp","operator":"EQ","value":"1767323045000"}`} {
+		if !strings.Contains(s.bodies[search], want) {
+			t.Errorf("searched by %s, without %s", s.bodies[search], want)
+		}
+	}
+}
+
+// Events that are no records are sent with an id of ours; a portal that may not have them
+// refuses them alone.
+func TestPush(t *testing.T) {
+	const custom, line = "/events/v3/send/batch", "/integrators/timeline/v3/events"
+	item := func(id string) schemas.AttemptItem {
+		return schemas.AttemptItem{Key: id, IdentityField: "uuid", Identity: id, Associations: []schemas.Link{{Object: contacts, ID: "5"}},
+			Fields: []schemas.Field{schemas.Text("@at", "2026-01-02T03:04:05.000Z"), schemas.Text("script", "Spring offer")}}
+	}
+	at := func(object string, items ...schemas.AttemptItem) *schemas.Attempt {
+		a := write(schemas.OpUpsert, items...)
+		a.Object = object
+		return a
+	}
+	s := serve(t, map[string]reply{custom: {status: 204}, line: {status: 201, body: `{"id":"x"}`}})
+	got := s.do(at("custom_event:pe42_voicemail", item("a"), item("b")), nil).Result
+	if it := got.Items[0]; it.Error != "" || it.ID != "a" || !it.Linked || got.Items[1].ID != "b" {
+		t.Errorf("sent: %+v", got)
+	}
+	var sent struct{ Inputs []customInput }
+	if err := json.Unmarshal([]byte(s.bodies[custom]), &sent); err != nil || len(sent.Inputs) != 2 {
+		t.Fatalf("sent %s", s.bodies[custom])
+	}
+	if in := sent.Inputs[0]; in.EventName != "pe42_voicemail" || in.ObjectID != "5" || in.OccurredAt != "2026-01-02T03:04:05.000Z" || len(in.UUID) != 36 || in.UUID == sent.Inputs[1].UUID ||
+		len(in.Properties) != 1 || in.Properties["script"] != "Spring offer" {
+		t.Errorf("sent %+v", in)
+	}
+	if it := s.do(at("timeline:77", item("a")), nil).Result.Items[0]; it.Error != "" || it.ID != "a" {
+		t.Errorf("timeline: %+v", it)
+	}
+	if want := `{"eventTemplateId":"77","id":"a","objectId":"5","timestamp":"2026-01-02T03:04:05.000Z","tokens":{"script":"Spring offer"}}`; s.bodies[line] != want {
+		t.Errorf("sent %s", s.bodies[line])
+	}
+	if it := s.do(at("timeline:77", item("a"), item("b")), nil).Result.Items[0]; it.Error != schemas.ErrDuplicates {
+		t.Errorf("two at once: %+v", it)
+	}
+	s = serve(t, map[string]reply{line: {status: 409, body: `{"message":"exists","category":"CONFLICT"}`}})
+	if it := s.do(at("timeline:77", item("a")), nil).Result.Items[0]; it.Error != "" {
+		t.Errorf("a repeat: %+v", it)
+	}
+	for _, status := range []int{403, 404} {
+		s = serve(t, map[string]reply{custom: {status: status, body: `{"message":"no"}`}})
+		if r := s.do(at("custom_event:pe42_x", item("a")), nil).Result; r.Error != schemas.ErrPermanent || r.Items[0].Error != schemas.ErrPermanent {
+			t.Errorf("%d: %+v", status, r)
+		}
+	}
+}
+
+func TestDispositions(t *testing.T) {
+	const path = "/calling/v1/dispositions"
+	page := func(s *server) (connectors.Answer, []*schemas.CRMChange) {
+		var got []*schemas.CRMChange
+		return s.do(&schemas.Attempt{ID: "0-1", Account: "42", Kind: schemas.KindPage, Page: &schemas.PageRequest{Source: outcomesOf, Limit: 100}}, func(_ context.Context, c *schemas.CRMChange) error {
+			got = append(got, c)
+			return nil
+		}), got
+	}
+	s := serve(t, map[string]reply{path: {status: 200, body: `[{"id":"g-1","label":"Demo booked","deleted":false},{"id":"g-2","label":"Old","deleted":true}]`}})
+	a, got := page(s)
+	if a.Page == nil || !a.Page.Last || len(got) != 2 || got[0].ID != "g-1" || got[0].Reference.Kind != "disposition" || got[0].Reference.Deleted || !got[1].Reference.Deleted {
+		t.Fatalf("%+v, %+v", a, got)
+	}
+	if a, got = page(serve(t, map[string]reply{path: {status: 404, body: "<html>"}})); a.Page == nil || !a.Page.Last || a.Result.Error != "" || len(got) != 0 {
+		t.Errorf("a portal without the list: %+v, %d changes", a, len(got))
+	}
+	if a, _ = page(serve(t, map[string]reply{path: {status: 500, body: "{}"}})); a.Page != nil || a.Result.Error != schemas.ErrTransient {
+		t.Errorf("an outage: %+v", a)
+	}
+}
+
 func TestLink(t *testing.T) {
 	s := serve(t, map[string]reply{"/crm/v4/associations/calls/contacts/batch/associate/default": {status: 200,
 		body: `{"status":"COMPLETE","results":[{"from":{"id":"7"},"to":{"id":"5"}},{"from":{"id":"5"},"to":{"id":"7"}}]}`}})

@@ -96,6 +96,9 @@ func (a *attempt) readPage(ctx context.Context) {
 	first, phases, page := listing, []string{searching}, a.contactPage
 	switch a.At.Page.Source {
 	case contacts:
+	case outcomesOf:
+		a.dispositionPage(ctx)
+		return
 	case owners:
 		first, phases, page = active, []string{archived}, a.ownerPage
 	default:
@@ -114,7 +117,8 @@ func (a *attempt) readPage(ctx context.Context) {
 
 // contactPage reads one page of contacts: the whole list once, then what changed.
 func (a *attempt) contactPage(ctx context.Context, cur cursor, limit int) (next cursor, last, ok bool) {
-	cols := columns(contacts)
+	extra, _ := a.Extra(contacts) // a property that the portal lacks is passed over by it
+	cols := base.With(columns(contacts), extra)
 	props := slices.Concat(cols, always)
 	var got *listed[record]
 	var res *base.Reply
@@ -192,4 +196,42 @@ func (a *attempt) ownerPage(ctx context.Context, cur cursor, limit int) (next cu
 		}
 	}
 	return next, last, true
+}
+
+type dispositionRecord struct {
+	ID      string `json:"id"`
+	Label   string `json:"label"`
+	Deleted bool   `json:"deleted"`
+}
+
+// dispositionPage reads the portal's outcomes of calls, which are one list. A server
+// that has no such list tells nothing of it: the outcomes that every portal has are
+// known without.
+func (a *attempt) dispositionPage(ctx context.Context) {
+	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodGet, "/calling/v1/dispositions", nil, nil)
+	switch e, _ := errors.AsType[*rest.Error](err); {
+	case e != nil && e.Status == http.StatusNotFound:
+		a.Res.Status = http.StatusNotFound
+		a.PageDone("", true)
+		return
+	case err != nil:
+		a.Fail(err, outcome)
+		return
+	}
+	var list []dispositionRecord
+	if !a.Decode(res.Response, &list, "list of dispositions") {
+		return
+	}
+	for _, d := range list {
+		if d.ID == "" || d.Label == "" {
+			a.Unread(res.Status, "a disposition has no id or no label")
+			return
+		}
+		c := a.Change(outcomeOf, d.ID)
+		c.Reference = &schemas.Reference{Kind: outcomeOf, Deleted: d.Deleted, Fields: []schemas.Field{schemas.Text("id", d.ID), schemas.Text("label", d.Label)}}
+		if !a.Emit(ctx, 0, c) {
+			return
+		}
+	}
+	a.PageDone("", true)
 }

@@ -4,16 +4,24 @@ import (
 	"time"
 
 	"github.com/crmstream/crmstream/connectors/base"
+	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
 
 const name = "hubspot"
 
 const (
-	calls    = "calls"
-	contacts = "contacts"
-	owners   = "owners"
-	owner    = "owner"
+	outcomesOf = "dispositions"
+	outcomeOf  = "disposition"
+	calls      = "calls"
+	contacts   = "contacts"
+	companies  = "companies"
+	deals      = "deals"
+	meetings   = "meetings"
+	tasks      = "tasks"
+	company    = "associatedcompanyid" // of a contact: the primary one
+	owners     = "owners"
+	owner      = "owner"
 
 	// externalID is HubSpot's own property for a dialer's call id. It is not unique.
 	externalID = "hs_call_external_id"
@@ -36,17 +44,51 @@ var theProfile = &profile.Profile{
 		{Dialer: "title", CRM: "jobtitle", Direction: profile.Bidirectional},
 		{Dialer: "lead_status", CRM: "hs_lead_status", Direction: profile.Bidirectional},
 		{Dialer: "owner_email", CRM: "hubspot_owner_id", Direction: profile.Inbound, Role: profile.Owner},
-	}}},
+		{Dialer: "last_called_at", CRM: "last_call_date", Direction: profile.Outbound, Optional: true},
+		{Dialer: "call_count", CRM: "num_calls", Direction: profile.Outbound, Optional: true},
+		{Dialer: "ai_score", CRM: "ai_call_score", Direction: profile.Outbound, Optional: true},
+	}, AccountField: company}},
 	// No identity of its own: whether a portal has a unique property is a setting.
-	Activity: profile.Activity{Object: calls, Render: render},
+	Activity: profile.Activity{Object: calls, Render: render, Body: body("hs_call_body"), OwnerField: "hubspot_owner_id", RecordingField: "hs_call_recording_url", HasNumbers: true,
+		Disposition: profile.Disposition{Field: "hs_call_disposition", Listed: true, IDs: dispositions, Defaults: outcomes}},
+	Targets: []profile.Target{
+		{Name: "task", Object: tasks, Body: body("hs_task_body"), Render: renderTask},
+		{Name: "event", Object: meetings, Body: body("hs_meeting_body"), Render: renderMeeting},
+		{Name: timeline, Object: timeline, IdentityField: "id"},
+		{Name: customEvent, Object: customEvent, IdentityField: "uuid"},
+	},
+	Events: []schemas.EventTarget{
+		{Type: "meeting_booked", Provider: name, Target: "event"},
+		{Type: "voicemail_dropped", Provider: name, Target: "task"},
+	},
+	Deal: profile.Deal{Object: deals, Stage: "dealstage", Closed: "hs_is_closed"},
+	New:  profile.NewPerson{Object: contacts, Phone: "phone"},
 	Sources: []profile.Source{
 		{Name: owners, Object: owner, Limit: batch, Every: everyOwners},
+		{Name: outcomesOf, Object: outcomeOf, Limit: batch, Every: everyOwners},
 		{Name: contacts, Object: contacts, Limit: batch, Every: every},
 	},
 	Limits: profile.Limits{Upsert: batch, Update: batch, Create: batch, Read: batch, InFlight: 4, Gap: 110 * time.Millisecond},
 }
 
-func columns(object string) []string { return base.Columns(theProfile, object) }
+func body(field string) profile.Body { return profile.Body{Field: field, Max: bodyMax, HTML: true} }
+
+// extra fields are read beside the mapped ones, or of objects that the core asks for by
+// id alone.
+var extra = map[string][]string{
+	contacts: {company},
+	calls:    {"hs_call_body"},
+	meetings: {"hs_meeting_body"},
+	tasks:    {"hs_task_body"},
+	deals:    {"dealstage", "hs_is_closed"},
+}
+
+func columns(object string) []string {
+	if cols := base.Columns(theProfile, object, extra[object]...); cols != nil {
+		return cols
+	}
+	return extra[object]
+}
 
 // always are the properties that are read beside those.
 var always = []string{"hs_merged_object_ids", "lastmodifieddate"}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 )
@@ -14,7 +15,8 @@ import (
 // read fetches records by id. An id that a merge took away is answered by the
 // record that it went into.
 func (a *attempt) read(ctx context.Context) {
-	cols := columns(a.At.Object)
+	extra, _ := a.Extra(a.At.Object)
+	cols := base.With(columns(a.At.Object), extra)
 	if cols == nil {
 		a.Invalid("object " + a.At.Object + " is not read")
 		return

@@ -4,15 +4,23 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 )
 
-// callToContact is the CRM's own type of the association of a call with a contact.
-const callToContact = 194
+// associated are the CRM's own types of the associations that an activity may be made
+// with.
+var associated = map[[2]string]int{
+	{calls, contacts}: 194, {calls, companies}: 182, {calls, deals}: 206,
+	{meetings, contacts}: 200, {meetings, companies}: 188, {meetings, deals}: 212,
+	{tasks, contacts}: 204, {tasks, companies}: 192, {tasks, deals}: 216,
+}
 
 type ref struct {
 	ID string `json:"id"`
@@ -41,6 +49,10 @@ type input struct {
 // write carries out one batch request.
 func (a *attempt) write(ctx context.Context) {
 	if a.TooMany(batch) {
+		return
+	}
+	if kind, name, ok := strings.Cut(a.At.Object, ":"); ok {
+		a.push(ctx, kind, name)
 		return
 	}
 	verb := ""
@@ -116,11 +128,12 @@ func (a *attempt) inputs() (inputs []input, places []int) {
 		case schemas.OpCreate:
 			ok := true
 			for _, l := range it.Associations {
-				if l.Object != contacts || a.At.Object != calls || !number.MatchString(l.ID) {
+				typ, known := associated[[2]string{a.At.Object, l.Object}]
+				if !known || !number.MatchString(l.ID) {
 					ok = false
 					break
 				}
-				in.Associations = append(in.Associations, association{To: ref{l.ID}, Types: []associationType{{"HUBSPOT_DEFINED", callToContact}}})
+				in.Associations = append(in.Associations, association{To: ref{l.ID}, Types: []associationType{{"HUBSPOT_DEFINED", typ}}})
 			}
 			if !ok {
 				a.Refuse(i, schemas.ErrPermanent, "a record of this kind can't be linked at creation")
@@ -167,20 +180,35 @@ func (a *attempt) refused(res *base.Reply, err error, outcome rest.Outcome, n in
 	}
 }
 
-// unfound reports whether the CRM has no record of the item's call yet; one that it
-// has is adopted.
+// lookups name, for each kind of record that is made without an identity, the property
+// by which a repeated create finds what its first try may have made.
+var lookups = map[string]string{calls: externalID, meetings: "hs_meeting_title", tasks: "hs_task_subject", contacts: "phone"}
+
+// unfound reports whether the CRM has no record of the item yet; one that it has is
+// adopted. A call has an id of the dialer's in it; a meeting and a task are known by
+// their title and their time together.
 func (a *attempt) unfound(ctx context.Context) bool {
-	value := ""
+	by := lookups[a.At.Object]
+	var fs []filter
 	for _, f := range a.At.Items[0].Fields {
-		if f.Name == externalID && f.Value != nil {
-			value = *f.Value
+		if f.Value == nil || *f.Value == "" {
+			continue
+		}
+		switch {
+		case f.Name == by:
+			fs = append(fs, filter{by, "EQ", *f.Value})
+		case f.Name == "hs_timestamp" && by != externalID:
+			at, err := time.Parse(instant, *f.Value)
+			if err == nil {
+				fs = append(fs, filter{f.Name, "EQ", strconv.FormatInt(at.UnixMilli(), 10)})
+			}
 		}
 	}
-	if value == "" {
-		return true // no call: nothing to look it up by
+	if by == "" || !slices.ContainsFunc(fs, func(f filter) bool { return f.Property == by }) {
+		return true // nothing to look it up by
 	}
-	got, _, ok := a.searchFor(ctx, a.At.Object, searchRequest{Limit: 1, Properties: []string{externalID},
-		Groups: []filterGroup{{[]filter{{externalID, "EQ", value}}}}, Sorts: []sorting{{"hs_object_id", "ASCENDING"}}})
+	got, _, ok := a.searchFor(ctx, a.At.Object, searchRequest{Limit: 1, Properties: []string{by},
+		Groups: []filterGroup{{fs}}, Sorts: []sorting{{"hs_object_id", "ASCENDING"}}})
 	if !ok {
 		return false
 	}
@@ -199,16 +227,18 @@ type pair struct {
 	To   ref `json:"to"`
 }
 
-// link writes the default associations of records that the CRM has.
+// link writes the default associations of records that the CRM has: one request for
+// each kind of record that they are linked to. An item is linked once all of its own
+// are.
 func (a *attempt) link(ctx context.Context) {
-	var inputs []pair
+	wanted := make(map[string][]pair) // by the kind of the other end
 	var places []int
-	seen := make(map[pair]bool)
 	for i := range a.At.Items {
 		it := &a.At.Items[i]
 		ok := number.MatchString(it.ID)
 		for _, l := range it.Associations {
-			ok = ok && l.Object == contacts && number.MatchString(l.ID)
+			_, known := associated[[2]string{a.At.Object, l.Object}]
+			ok = ok && known && number.MatchString(l.ID)
 		}
 		if !ok {
 			a.Refuse(i, schemas.ErrPermanent, "the item names no records that can be linked")
@@ -216,53 +246,39 @@ func (a *attempt) link(ctx context.Context) {
 		}
 		places = append(places, i)
 		for _, l := range it.Associations {
-			if p := (pair{ref{it.ID}, ref{l.ID}}); !seen[p] {
-				seen[p] = true
-				inputs = append(inputs, p)
+			if p := (pair{ref{it.ID}, ref{l.ID}}); !slices.Contains(wanted[l.Object], p) {
+				wanted[l.Object] = append(wanted[l.Object], p)
 			}
 		}
 	}
-	settle := func(i int) {
-		r := &a.Res.Items[i]
-		r.Outcome, r.Linked, r.URL = schemas.Sent, true, a.itemURL(a.At.Object, r.ID)
-	}
-	if len(inputs) == 0 {
-		for _, i := range places {
-			settle(i)
+	done := make(map[string]map[pair]bool, len(wanted))
+	var errs []fault
+	for _, to := range []string{contacts, companies, deals} {
+		if len(wanted[to]) == 0 {
+			continue
 		}
-		return
-	}
-	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodPost, "/crm/v4/associations/"+a.At.Object+"/"+contacts+"/batch/associate/default", nil, map[string]any{"inputs": inputs})
-	if err != nil {
-		if e := (*rest.Error)(nil); errors.As(err, &e) && e.Class == schemas.ErrNotFound {
-			e.Class = schemas.ErrBatch // either end may be the one that is gone
+		got, ok := a.linkTo(ctx, to, wanted[to], len(places))
+		if !ok {
+			return
 		}
-		a.refused(res, err, outcome, len(places))
-		return
-	}
-	var got struct {
-		Results []pair  `json:"results"`
-		Errors  []fault `json:"errors"`
-	}
-	if !a.Decode(res.Response, &got, "batch result") {
-		return
-	}
-	done := make(map[pair]bool, len(got.Results))
-	for _, p := range got.Results {
-		done[p] = true
+		done[to] = make(map[pair]bool, len(got.Results))
+		for _, p := range got.Results {
+			done[to][p] = true
+		}
+		errs = append(errs, got.Errors...)
 	}
 	for _, i := range places {
 		it, whole := &a.At.Items[i], true
 		for _, l := range it.Associations {
-			whole = whole && done[pair{ref{it.ID}, ref{l.ID}}]
+			whole = whole && done[l.Object][pair{ref{it.ID}, ref{l.ID}}]
 		}
+		r := &a.Res.Items[i]
 		switch {
 		case whole:
-			settle(i)
-		case len(got.Errors) > 0:
+			r.Outcome, r.Linked, r.URL = schemas.Sent, true, a.itemURL(a.At.Object, r.ID)
+		case len(errs) > 0:
 			// The entries do not say reliably which pair they mean.
-			f := &got.Errors[0]
-			r := &a.Res.Items[i]
+			f := &errs[0]
 			r.Outcome, r.Error, r.Code, r.Message = schemas.Sent, schemas.ErrPermanent, f.code(), rest.Redact(f.Message)
 			if class, _ := classify(f); class == schemas.ErrTransient || class == schemas.ErrThrottled {
 				r.Error = class
@@ -271,4 +287,22 @@ func (a *attempt) link(ctx context.Context) {
 			a.Unanswered(i)
 		}
 	}
+}
+
+type linked struct {
+	Results []pair  `json:"results"`
+	Errors  []fault `json:"errors"`
+}
+
+// linkTo sends one request; ok is false where the attempt failed and says so.
+func (a *attempt) linkTo(ctx context.Context, to string, inputs []pair, items int) (got linked, ok bool) {
+	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodPost, "/crm/v4/associations/"+a.At.Object+"/"+to+"/batch/associate/default", nil, map[string]any{"inputs": inputs})
+	if err != nil {
+		if e := (*rest.Error)(nil); errors.As(err, &e) && e.Class == schemas.ErrNotFound {
+			e.Class = schemas.ErrBatch // either end may be the one that is gone
+		}
+		a.refused(res, err, outcome, items)
+		return got, false
+	}
+	return got, a.Decode(res.Response, &got, "batch result")
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/crmstream/crmstream/connectors"
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 )
@@ -237,7 +238,7 @@ func TestChangedFields(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, f := range changed(h, body) {
+		for _, f := range (&conn{Account: new(base.Account)}).changed(h, body) {
 			if f.Value == nil {
 				got = append(got, f.Name)
 			} else {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/crmstream/crmstream/connectors"
@@ -24,6 +25,8 @@ type conn struct {
 	rest   *rest.Client
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
+	// lacking is set once the org has refused a field of the tenant's mapping.
+	lacking atomic.Bool
 }
 
 // Open implements connectors.Provider.

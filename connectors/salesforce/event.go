@@ -62,7 +62,7 @@ func (c *conn) event(data json.RawMessage) (replay string, ch *schemas.CRMChange
 		}
 	}
 	if !strings.HasPrefix(h.ChangeType, "GAP_") && h.ChangeType != "DELETE" {
-		ev.Fields = changed(h, body)
+		ev.Fields = c.changed(h, body)
 	}
 	ch = &schemas.CRMChange{Provider: name, Account: c.Config.ID, Object: h.EntityName, ObservedAt: c.Now().UnixMilli(), Stream: ev}
 	if len(ev.RecordIDs) > 0 {
@@ -73,9 +73,9 @@ func (c *conn) event(data json.RawMessage) (replay string, ch *schemas.CRMChange
 
 // changed lists the mapped fields of an event. In an update a field that is named as
 // changed and is null or not there was cleared: servers write both forms.
-func changed(h header, body row) []schemas.Field {
+func (c *conn) changed(h header, body row) []schemas.Field {
 	var out []schemas.Field
-	for _, col := range columns(h.EntityName) {
+	for _, col := range c.columns(h.EntityName) {
 		v, there := flat(body, col)
 		switch {
 		case slices.Contains(h.DiffFields, col): // its value is a difference

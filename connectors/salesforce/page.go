@@ -111,7 +111,7 @@ func (a *attempt) readPage(ctx context.Context) {
 		return
 	}
 	limit := a.PageLimit(pageMost)
-	cols := columns(src.Object)
+	cols := a.columns(src.Object)
 	resource, fields, object := "/queryAll", always, src.Object
 	change := func(rec row) (*schemas.CRMChange, time.Time) { return a.person(rec, object, cols, "page") }
 	if src.Name == users {

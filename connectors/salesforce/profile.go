@@ -3,6 +3,7 @@ package salesforce
 import (
 	"time"
 
+	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
 
@@ -13,10 +14,12 @@ const name = "salesforce"
 const CallField = "Dialer_Call_Id__c"
 
 const (
-	lead    = "Lead"
-	contact = "Contact"
-	users   = "users"
-	owner   = "owner"
+	lead        = "Lead"
+	contact     = "Contact"
+	opportunity = "Opportunity"
+	task        = "Task"
+	users       = "users"
+	owner       = "owner"
 
 	batch = 200 // records of one Collections request, one trigger batch
 
@@ -43,9 +46,9 @@ func person(isLead bool) []profile.Mapping {
 		profile.Mapping{Dialer: "title", CRM: "Title", Direction: profile.Bidirectional, MaxLength: 128},
 		profile.Mapping{Dialer: "owner_email", CRM: "OwnerId", Direction: profile.Inbound, Role: profile.Owner},
 		profile.Mapping{Dialer: "do_not_call", CRM: "DoNotCall", Direction: profile.Bidirectional, Role: profile.DoNotCall},
-		profile.Mapping{Dialer: "last_called_at", CRM: "Dialer_Last_Called__c", Direction: profile.Outbound},
-		profile.Mapping{Dialer: "call_count", CRM: "Dialer_Call_Count__c", Direction: profile.Outbound},
-		profile.Mapping{Dialer: "ai_score", CRM: "Dialer_AI_Score__c", Direction: profile.Outbound},
+		profile.Mapping{Dialer: "last_called_at", CRM: "Dialer_Last_Called__c", Direction: profile.Outbound, Optional: true},
+		profile.Mapping{Dialer: "call_count", CRM: "Dialer_Call_Count__c", Direction: profile.Outbound, Optional: true},
+		profile.Mapping{Dialer: "ai_score", CRM: "Dialer_AI_Score__c", Direction: profile.Outbound, Optional: true},
 	)
 }
 
@@ -59,6 +62,10 @@ var kinds = map[string]byte{
 var extra = map[string][]string{
 	lead:    {"IsConverted", "ConvertedContactId", "ConvertedAccountId"},
 	contact: {"AccountId"},
+	// What the core asks for by id alone.
+	task:        {description.Field},
+	"Event":     {description.Field},
+	opportunity: {"IsClosed", "StageName"},
 }
 
 var theProfile = &profile.Profile{
@@ -67,7 +74,20 @@ var theProfile = &profile.Profile{
 		{Name: contact, Mappings: person(false), Rank: 0, AccountField: "AccountId"},
 		{Name: lead, Mappings: person(true), Rank: 1},
 	},
-	Activity: profile.Activity{Object: "Task", IdentityField: CallField, Render: render},
+	Activity: profile.Activity{Object: task, IdentityField: CallField, Render: render, Body: description, OwnerField: "OwnerId",
+		Disposition: profile.Disposition{Field: "CallDisposition", Max: dispositionMax, Defaults: dispositions}},
+	// A custom field of Activity is one of Task and of Event.
+	Targets: []profile.Target{
+		{Name: "task", Object: task, IdentityField: CallField, Body: description, Render: renderTask},
+		{Name: "event", Object: "Event", IdentityField: CallField, Body: description, Render: renderEvent},
+	},
+	Events: []schemas.EventTarget{
+		{Type: "meeting_booked", Provider: name, Target: "event"},
+		{Type: "voicemail_dropped", Provider: name, Target: "task"},
+	},
+	Deal: profile.Deal{Object: opportunity, Stage: "StageName", Closed: "IsClosed"},
+	New: profile.NewPerson{Object: lead, Phone: "Phone", Fields: []schemas.Field{
+		schemas.Text("Company", "Unknown"), schemas.Text("LastName", "Unknown")}},
 	Sources: []profile.Source{
 		{Name: users, Object: owner, Limit: batch, Every: everyUsers},
 		{Name: lead, Object: lead, Limit: batch, Every: every},

@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/crmstream/crmstream/connectors/base"
+	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -27,15 +29,52 @@ type queried struct {
 
 // columns that are read of an object: what is mapped inbound, and what the core
 // needs beside it.
-func columns(object string) []string { return base.Columns(theProfile, object, extra[object]...) }
+func columns(object string) []string {
+	if cols := base.Columns(theProfile, object, extra[object]...); cols != nil {
+		return cols
+	}
+	return extra[object]
+}
 
-// always is read of every person.
-const always = "Id, SystemModstamp, IsDeleted, MasterRecordId, "
+// columns of an object with those of the tenant's mapping, unless the org has refused
+// them.
+func (c *conn) columns(object string) []string {
+	cols := columns(object)
+	if c.lacking.Load() {
+		return cols
+	}
+	extra, _ := c.Extra(object)
+	return base.With(cols, extra)
+}
+
+// refused reports whether the org refused a query for a field that it lacks. The
+// tenant's own are left out from then on, until its configuration changes: one field
+// must not hold up all that is read.
+func (a *attempt) refused(err error) bool {
+	e, ok := errors.AsType[*rest.Error](err)
+	if !ok || e.Code != "INVALID_FIELD" || a.lacking.Load() {
+		return false
+	}
+	for _, f := range a.Config.Settings {
+		if strings.HasPrefix(f.Name, "columns.") {
+			a.lacking.Store(true)
+			a.Env.Log.Warn("the org lacks a field of the tenant's mapping: none of them is read until the configuration changes", "account", a.Config.ID, "said", e.Message)
+			return true
+		}
+	}
+	return false
+}
+
+// always is read of every person, and anyway of every record.
+const (
+	always = "Id, SystemModstamp, IsDeleted, MasterRecordId, "
+	anyway = "Id, SystemModstamp, IsDeleted, "
+)
 
 // read fetches records by id. queryAll also returns what is deleted, so a record
 // that is gone is told from one that never was.
 func (a *attempt) read(ctx context.Context) {
-	cols := columns(a.At.Object)
+	cols := a.columns(a.At.Object)
 	if cols == nil {
 		a.Invalid("object " + a.At.Object + " is not read")
 		return
@@ -49,7 +88,11 @@ func (a *attempt) read(ctx context.Context) {
 	if len(ids) == 0 {
 		return
 	}
-	q := "SELECT " + always + strings.Join(cols, ", ") + " FROM " + a.At.Object + " WHERE Id IN ('" + strings.Join(ids, "','") + "')"
+	std := anyway
+	if _, person := theProfile.ObjectByName(a.At.Object); person {
+		std = always // only those are merged
+	}
+	q := "SELECT " + std + strings.Join(cols, ", ") + " FROM " + a.At.Object + " WHERE Id IN ('" + strings.Join(ids, "','") + "')"
 	got, _, ok := a.query(ctx, "/queryAll", q)
 	if !ok {
 		return
@@ -68,6 +111,9 @@ func (a *attempt) read(ctx context.Context) {
 // query runs one query; ok is false where the attempt failed and says so.
 func (a *attempt) query(ctx context.Context, resource, q string) (*queried, *base.Reply, bool) {
 	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodGet, apiPath+resource, url.Values{"q": {q}}, nil)
+	if a.refused(err) {
+		err = &rest.Error{Class: schemas.ErrTransient, Message: "the org lacks a field of the tenant's mapping: it is asked again without"}
+	}
 	if err != nil {
 		a.Fail(err, outcome)
 		return nil, nil, false

@@ -3,7 +3,10 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/crmstream/crmstream/connectors/rest"
@@ -29,6 +32,17 @@ func (a *attempt) write(ctx context.Context) {
 	case schemas.OpUpdate:
 	case schemas.OpCreate:
 		method = http.MethodPost
+		// A first try may have arrived. With several items one query can't tell for all
+		// of them: they are taken one at a time.
+		if a.At.RepeatOf != nil {
+			if len(a.At.Items) > 1 {
+				a.Fail(&rest.Error{Class: schemas.ErrDuplicates, Message: "a repeated create is looked up one record at a time"}, schemas.NotSent)
+				return
+			}
+			if !a.unfound(ctx) {
+				return
+			}
+		}
 	default:
 		a.Invalid("operation " + a.At.Operation + " is not known here")
 		return
@@ -48,6 +62,9 @@ func (a *attempt) write(ctx context.Context) {
 			for n, s := range items {
 				a.settle(&a.Res.Items[places[n]], s, res.Base)
 			}
+			if byIdentity {
+				a.rewrite(ctx, method, path, records, places)
+			}
 			return
 		}
 	}
@@ -56,6 +73,93 @@ func (a *attempt) write(ctx context.Context) {
 		return
 	}
 	a.Fail(err, outcome)
+}
+
+// phones of a query: what has another character in it is no number that we wrote.
+var plainNumber = regexp.MustCompile(`^\+[0-9]{6,15}$`)
+
+// unfound reports whether the CRM has no record yet that a create of a lead may have
+// made; one that it has is adopted. A lead is made for a number, and found by it.
+func (a *attempt) unfound(ctx context.Context) bool {
+	it := &a.At.Items[0]
+	phone := ""
+	for _, f := range it.Fields {
+		if f.Name == theProfile.New.Phone && f.Value != nil {
+			phone = *f.Value
+		}
+	}
+	if a.At.Object != theProfile.New.Object || !plainNumber.MatchString(phone) {
+		return true // nothing to look it up by
+	}
+	got, res, ok := a.query(ctx, "/query", "SELECT Id FROM "+a.At.Object+" WHERE "+theProfile.New.Phone+" = '"+phone+"' ORDER BY CreatedDate ASC LIMIT 1")
+	if !ok {
+		for i := range a.Res.Items { // nothing was written
+			a.Res.Items[i].Outcome = schemas.NotSent
+		}
+		return false
+	}
+	if len(got.Records) == 0 {
+		return true
+	}
+	if id := NormalizeID(text(got.Records[0]["Id"])); recordID.MatchString(id) {
+		r := &a.Res.Items[0]
+		r.Outcome, r.ID, r.URL = schemas.Sent, id, res.Base+"/lightning/r/"+a.At.Object+"/"+id+"/view"
+		return false
+	}
+	a.Unread(res.Status, "a row has no Id")
+	return false
+}
+
+// createOnly are fields that the CRM takes when it makes a record and refuses on one
+// that is there.
+var createOnly = []string{"TaskSubtype"}
+
+// rewrite sends what was refused only because its record is there already: a first try
+// has made it, and these fields with it. The same content goes without them (P4).
+func (a *attempt) rewrite(ctx context.Context, method, path string, records []map[string]any, places []int) {
+	var again []map[string]any
+	var at []int
+	for n, i := range places {
+		it := &a.Res.Items[i]
+		if it.Code != "INVALID_FIELD_FOR_INSERT_UPDATE" || len(it.Fields) == 0 {
+			continue
+		}
+		refused := 0
+		for _, f := range it.Fields {
+			if _, sent := records[n][f]; sent && slices.Contains(createOnly, f) {
+				refused++
+			}
+		}
+		if refused < len(it.Fields) {
+			continue
+		}
+		for _, f := range it.Fields {
+			delete(records[n], f)
+		}
+		*it = schemas.ItemResult{Key: it.Key, ID: it.ID, Outcome: schemas.NotSent}
+		again, at = append(again, records[n]), append(at, i)
+	}
+	if len(again) == 0 {
+		return
+	}
+	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, method, path, nil, map[string]any{"allOrNone": false, "records": again})
+	if err == nil {
+		if items, ok := savedItems(res.Body, len(at)); ok {
+			for n, s := range items {
+				a.settle(&a.Res.Items[at[n]], s, res.Base)
+			}
+			return
+		}
+		outcome = schemas.Unknown
+	}
+	class, why := schemas.ErrTransient, "the answer is not one result per record"
+	if e, ok := errors.AsType[*rest.Error](err); ok {
+		class, why = e.Class, e.Message
+	}
+	for _, i := range at { // the others have their answer
+		it := &a.Res.Items[i]
+		it.Outcome, it.Error, it.Message = outcome, class, why
+	}
 }
 
 func savedItems(body []byte, n int) ([]saved, bool) {
@@ -75,11 +179,15 @@ func savedItems(body []byte, n int) ([]saved, bool) {
 // items of one record in a request would fail each other: the later one stays.
 func (a *attempt) records(byIdentity bool) (records []map[string]any, places []int) {
 	distinct := a.Distinct()
+	_, own := a.Extra(a.At.Object)
 	for i, it := range a.At.Items {
 		rec := map[string]any{"attributes": map[string]string{"type": a.At.Object}}
 		bad := ""
 		for _, f := range it.Fields {
-			v, ok := value(f)
+			if a.At.Operation == schemas.OpUpdate && slices.Contains(createOnly, f.Name) {
+				continue // it is there
+			}
+			v, ok := value(f, own)
 			if !ok {
 				bad = f.Name
 			}
@@ -110,11 +218,18 @@ func (a *attempt) records(byIdentity bool) (records []map[string]any, places []i
 }
 
 // value is a field's JSON value; nil clears it.
-func value(f schemas.Field) (any, bool) {
+func value(f schemas.Field, own map[string]string) (any, bool) {
 	if f.Value == nil {
 		return nil, true
 	}
-	switch kinds[f.Name] {
+	kind := kinds[f.Name]
+	switch own[f.Name] { // of the tenant's mapping
+	case "number":
+		kind = 'n'
+	case "boolean":
+		kind = 'b'
+	}
+	switch kind {
 	case 'n':
 		_, err := strconv.ParseFloat(*f.Value, 64)
 		n := json.Number(*f.Value)

@@ -3,6 +3,8 @@ package simkit
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,6 +20,8 @@ import (
 //	delay              served DelayMS late
 //	drop               connection closed, not applied
 //	drop_after_apply   applied, then closed without an answer
+//	hold               applied at once, answered DelayMS late
+//	late               carried out DelayMS after the client has given up and gone
 //
 // Each has kinds of its own beside them. Count is how often it strikes: 0 is once,
 // below 0 is until it is disarmed. Account, Method, Path (a prefix) and Contains (a
@@ -38,6 +42,14 @@ type Fault struct {
 
 	// RetryAfter is the value of a header of that name beside Status.
 	RetryAfter string `json:"retry_after,omitempty"`
+
+	// Writes narrows it to requests that write records. Share is the part, from 0 to 1,
+	// of those that fit which it strikes, chosen by Seed; 0 = each.
+	Writes bool    `json:"writes,omitempty"`
+	Share  float64 `json:"share,omitempty"`
+	Seed   uint64  `json:"seed,omitempty"`
+
+	chosen *rand.Rand // nil: each is
 }
 
 // UnmarshalJSON takes the account under the name that the CRM gives it. Unknown names
@@ -61,7 +73,11 @@ func (f *Fault) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-var requestKinds = []string{"status", "status_after_apply", "delay", "drop", "drop_after_apply"}
+var requestKinds = []string{"status", "status_after_apply", "delay", "drop", "drop_after_apply", "hold", "late"}
+
+// lateMost is how long a request waits for its client to go away, where that one never
+// does.
+const lateMost = 2 * time.Minute
 
 // Faults holds what is armed. Its mutex is a leaf: nothing is called with it held but
 // the function given to Take.
@@ -107,7 +123,9 @@ func (l *Faults) request(r *http.Request, account string) (wait time.Duration, h
 	l.armed = slices.DeleteFunc(l.armed, func(f *Fault) bool {
 		switch {
 		case !slices.Contains(requestKinds, f.Kind), f.Account != "" && f.Account != account, f.Method != "" && !strings.EqualFold(f.Method, r.Method),
-			!strings.HasPrefix(r.URL.Path, f.Path), !strings.Contains(r.URL.Path, f.Contains), f.Kind != "delay" && hit != nil:
+			!strings.HasPrefix(r.URL.Path, f.Path), !strings.Contains(r.URL.Path, f.Contains), f.Writes && Writing(r) == nil, f.Kind != "delay" && hit != nil:
+			return false
+		case f.chosen != nil && f.chosen.Float64() >= f.Share:
 			return false
 		case f.Kind == "delay":
 			wait += time.Duration(f.DelayMS) * time.Millisecond
@@ -122,21 +140,37 @@ func (l *Faults) request(r *http.Request, account string) (wait time.Duration, h
 }
 
 // Serve serves a request by next unless a fault has it otherwise; answer writes a
-// status with the body that the vendor would send. A delay ends with done; a client
-// that has gone away meanwhile does not keep its request from being applied.
+// status with the body that the vendor would send. The caller has read the body
+// (Receive): a client that has gone away meanwhile does not keep its request from being
+// applied. Every wait ends with done; what is late then never comes.
 func (l *Faults) Serve(w http.ResponseWriter, r *http.Request, account string, done <-chan struct{}, next func(http.ResponseWriter), answer func(http.ResponseWriter, Fault)) {
+	writing := Writing(r)
+	defer writing.Ended()
+	defer writing.Served()
 	wait, hit := l.request(r, account)
-	if wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-done:
-		}
-	}
+	pause(wait, nil, done)
 	if hit == nil {
 		next(w)
 		return
+	}
+	delay := time.Duration(hit.DelayMS) * time.Millisecond
+	switch hit.Kind {
+	case "hold":
+		held := httptest.NewRecorder()
+		next(held)
+		writing.Served()
+		pause(delay, r.Context().Done(), done)
+		maps.Copy(w.Header(), held.Header())
+		w.WriteHeader(held.Code)
+		_, _ = w.Write(held.Body.Bytes()) // the client may be gone
+		return
+	case "late":
+		pause(lateMost, r.Context().Done(), done)
+		writing.Ended()
+		if pause(delay, nil, done) {
+			next(httptest.NewRecorder())
+		}
+		panic(http.ErrAbortHandler)
 	}
 	if strings.HasSuffix(hit.Kind, "_after_apply") {
 		next(httptest.NewRecorder()) // the answer nobody sees
@@ -150,8 +184,24 @@ func (l *Faults) Serve(w http.ResponseWriter, r *http.Request, account string, d
 	answer(w, *hit)
 }
 
-// arm checks a fault and arms it, or carries it out.
-func (l *Faults) arm(f Fault) error {
+// pause waits for d, or until gone or done; false means done.
+func pause(d time.Duration, gone, done <-chan struct{}) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-gone:
+	case <-done:
+		return false
+	}
+	return true
+}
+
+// Arm checks a fault and arms it, or carries it out.
+func (l *Faults) Arm(f Fault) error {
 	if f.Count == 0 {
 		f.Count = 1
 	}
@@ -162,7 +212,12 @@ func (l *Faults) arm(f Fault) error {
 		}
 		f.Account = id
 	}
+	if f.Share > 0 {
+		f.chosen = rand.New(rand.NewPCG(f.Seed, 0))
+	}
 	switch {
+	case f.Share < 0 || f.Share > 1:
+		return fmt.Errorf("share must be 0 to 1")
 	case strings.HasPrefix(f.Kind, "status") && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("status must be 200 to 599")
 	case slices.Contains(requestKinds, f.Kind), slices.Contains(l.own, f.Kind):
@@ -186,7 +241,7 @@ func (l *Faults) Handle(mux *http.ServeMux) {
 		if !ReadJSON(w, r, &f) {
 			return
 		}
-		if err := l.arm(f); err != nil {
+		if err := l.Arm(f); err != nil {
 			Error(w, http.StatusBadRequest, err.Error())
 			return
 		}

@@ -28,6 +28,8 @@ func main() {
 	flag.IntVar(&o.Pauses, "pauses", 0, "SIGSTOPs of a pipeline for longer than its session")
 	flag.IntVar(&o.Leaves, "leaves", 0, "clean stops of a pipeline, which joins again")
 	flag.IntVar(&o.BrokerKills, "broker-kills", 1, "kills of the broker")
+	flag.Float64Var(&o.Held, "held", 0.005, "share of the CRMs' writes that are answered 8 or 30 s late")
+	flag.Float64Var(&o.Late, "late", 0.005, "share of the CRMs' writes that are carried out after the client has gone")
 	kafka := flag.Bool("kafka", false, "on Apache Kafka, which is started (needs java, and mvn the first time)")
 	flag.IntVar(&o.Rate, "rate", 200, "calls a second")
 	flag.Uint64Var(&o.Seed, "seed", 1, "seed of the moments")

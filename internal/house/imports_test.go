@@ -29,6 +29,11 @@ var rules = []rule{
 	{"state/...", []string{"state/..."}, "a store keeps bytes: it knows no record, no Kafka, no task"},
 
 	{"pipeline/phone", []string{"schemas"}, "a pure rule knows records only"},
+	{"pipeline/activity", []string{"schemas", "schemas/profile"}, "a pure rule knows records and profiles only"},
+	{"pipeline/conflict", []string{"schemas"}, "a pure rule knows records only"},
+	{"pipeline/identity", []string{"pipeline/phone", "schemas"}, "a pure rule knows records only"},
+	{"pipeline/mapping", []string{"pipeline/phone", "schemas", "schemas/profile"}, "a pure rule knows records and profiles only"},
+	{"pipeline/script", []string{"pipeline/mapping"}, "it runs what a rule asks for, and knows no record"},
 	{"pipeline/sync", append(pureRules, "pipeline", "schemas", "schemas/profile", "state", "state/value"), "sync decides; it knows neither how things are sent nor Kafka"},
 	{"pipeline/deliver", []string{"pipeline", "schemas", "schemas/profile", "state", "state/value"}, "deliver schedules; it knows neither why a write is wanted nor Kafka"},
 	{"pipeline/task", append(pureRules, "pipeline", "pipeline/sync", "pipeline/deliver", "schemas", "schemas/profile", "state", "state/value"), "the task composes the two functions and nothing else"},
@@ -56,11 +61,11 @@ var rules = []rule{
 	{"docs/...", nil, "programs in documents stand alone"},
 }
 
-var pureRules = []string{"pipeline/phone"}
+var pureRules = []string{"pipeline/activity", "pipeline/mapping", "pipeline/phone"}
 
 // core is what must stay pure (P9): same state, same journal, same bytes.
 var core = []string{
-	"schemas", "schemas/profile", "pipeline", "pipeline/phone",
+	"schemas", "schemas/profile", "pipeline", "pipeline/activity", "pipeline/mapping", "pipeline/phone",
 	"pipeline/sync", "pipeline/deliver", "pipeline/task",
 }
 

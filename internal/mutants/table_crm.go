@@ -147,26 +147,26 @@ var towardsCRMs = []mutant{
 		by: "pipeline/pipetest: resume.txt"},
 
 	{promise: "P7", what: "a value that is known is taken again", file: personFile,
-		old: `	case ok && w.alike(m, cur.Value, v):
+		old: `	case ok && m.Same(w.env, cur.Value, v):
 `,
 		new: `	case false:
 `,
 		by: "pipeline/pipetest: TestWhatTheDialerRepeatsIsNoNews"},
-	{promise: "P7", what: "a number in another spelling is news", file: "pipeline/sync/normal.go",
+	{promise: "P7", what: "a number in another spelling is news", file: "pipeline/mapping/line.go",
 		old: `		return x != "" && x == y
 `,
 		new: `		return x != y && x == ""
 `,
 		by: "pipeline/pipetest: echo.txt"},
-	{promise: "P7", what: "an address in another spelling is news", file: "pipeline/sync/normal.go",
-		old: `		return normalEmail(*a) == normalEmail(*b)
+	{promise: "P7", what: "an address in another spelling is news", file: "pipeline/mapping/line.go",
+		old: `		return Lower(strings.TrimSpace(a)) == Lower(strings.TrimSpace(b))
 `,
 		new: `		return false
 `,
 		by: "pipeline/pipetest: echo.txt"},
-	{promise: "P7", what: "what the CRM holds is written to it", file: "pipeline/sync/publish.go",
-		old: `			} else if told && w.alike(m, known, v) ||`,
-		new: `			} else if told && known == nil ||`,
+	{promise: "P7", what: "what the CRM holds is written to it", file: "pipeline/sync/outbound.go",
+		old: `		} else if told && m.Alike(w.env, known, v) ||`,
+		new: `		} else if told && known == nil ||`,
 		by:  "pipeline/pipetest: echo.txt"},
 	{promise: "P7", what: "what was written is not known", file: "pipeline/sync/settle.go",
 		old: `			l.Known = set(l.Known, f.Name, f.Value)

@@ -89,8 +89,12 @@ func (b *box) take(want pipeline.Intents) error {
 		}
 	}
 	for _, r := range want.Reads {
+		priority := pipeline.PriorityRead
+		if r.Urgent {
+			priority = pipeline.PriorityCall
+		}
 		if err := b.enqueue(&entry{Kind: schemas.KindRead, Provider: r.Provider, Account: r.Account, Object: r.Object, ID: r.ID,
-			Key: "~read:" + r.Object + ":" + r.ID, Priority: int32(pipeline.PriorityRead)}); err != nil {
+			Key: "~read:" + r.Object + ":" + r.ID, Priority: int32(priority)}); err != nil {
 			return err
 		}
 	}
@@ -150,7 +154,7 @@ func (b *box) enqueue(n *entry) error {
 		e = n
 	}
 	e.Account = n.Account
-	return b.wait(e, e.Priority)
+	return b.wait(e, n.Priority)
 }
 
 // wait marks e as waiting and queues it if nothing of it is under way.

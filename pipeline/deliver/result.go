@@ -238,6 +238,7 @@ func (b *box) done(at *schemas.Attempt, e *entry, r *schemas.ItemResult) error {
 				e.Associations = e.SentLinks
 			}
 			e.Tries, e.Unsure = 0, ""
+			e.FreeAt = max(e.FreeAt, e.MayArrive) // links are other content than what may still be on its way (P6)
 			e.Revision = max(e.Revision, e.SentRevision)
 			e.Fields = overlay(nil, e.Fields)
 			return b.wait(e, e.Priority)

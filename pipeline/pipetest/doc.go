@@ -9,6 +9,8 @@
 //
 //	tenant acme sf hs country=US zone=UTC        its configuration, the next version
 //	tenant acme removed
+//	mapping score sf/Lead/Score direction=outbound type=number    a line of the next tenant's mapping; off
+//	mapping status transform=picklist_map picklist=New:OPEN,Working:DOING enum=New,Working
 //	tenant acme sf org=other                     another account of the same CRM
 //	09:00:00 crm sf Lead L1 Phone=… at=08:59:00  a record that was read
 //	09:00:00 stream sf Lead from= to=r1 type=UPDATE ids=L1 Phone=…
@@ -27,6 +29,6 @@
 //	09:00:00 wait                                timers alone
 //	09:00:00 resume                              a new owner
 //
-// A value with blanks stands in quotes; x*1000 is a text of so many x; null clears a field; nobody says who the
+// A value with blanks stands in quotes; x*1000 is a text of so many x; \n is a line end; null clears a field; nobody says who the
 // tenant is: it is the last one named.
 package pipetest

@@ -3,8 +3,10 @@ package pipetest
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/script"
 	"github.com/crmstream/crmstream/pipeline/task"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
@@ -29,23 +31,53 @@ type Happened struct {
 	Outputs []pipeline.Output
 	Effects []pipeline.Effect
 	Writes  []state.Write
+	// Quarantined is the script that was cut off: what was done was dropped, and done again
+	// after the script was switched off by an action.
+	Quarantined *pipeline.ScriptCutOff
 	// Rejected is the reason why the record was given up; nil if it was applied.
 	Rejected *pipeline.Reject
 }
 
 // NewMachine returns a Machine with empty state.
 func NewMachine(profiles []*profile.Profile, now int64) *Machine {
-	return &Machine{Now: now, task: task.New(profiles), store: mem.New().Store(0)}
+	return &Machine{Now: now, task: task.New(profiles, task.WithScripts(scripts)), store: mem.New().Store(0)}
 }
+
+// scripts is shared by all machines: a test makes thousands of them. Its limits are
+// small, so that what is cut off does not take long.
+var scripts = script.New(script.Options{Time: 100 * time.Millisecond, Memory: 8 << 20})
 
 // Store is the committed state.
 func (m *Machine) Store() state.Store { return m.store }
+
+// Task is what the machine runs.
+func (m *Machine) Task() pipeline.Task { return m.task }
+
+// quarantine does what the shell does where a script was cut off.
+func (m *Machine) quarantine(c *pipeline.ScriptCutOff, work func(*pipeline.Tx) error) (Happened, error) {
+	action := &pipeline.Record{Topic: schemas.TopicControlActions, Tenant: c.Tenant, Timestamp: m.Now, Decoded: c.Action(m.Now)}
+	first, err := m.transact(func(tx *pipeline.Tx) error { return m.task.Step(tx, action) })
+	if err != nil {
+		return first, err
+	}
+	if first.Rejected != nil {
+		return first, fmt.Errorf("the quarantine was rejected: %w", first.Rejected)
+	}
+	h, err := m.transact(work)
+	h.Outputs, h.Effects, h.Writes = append(first.Outputs, h.Outputs...), append(first.Effects, h.Effects...), append(first.Writes, h.Writes...)
+	h.Quarantined = c
+	return h, err
+}
 
 func (m *Machine) transact(work func(*pipeline.Tx) error) (Happened, error) {
 	tx := pipeline.NewTx(0, m.Now, m.store)
 	mark := tx.Mark()
 	h := Happened{At: m.Now}
 	err := guarded(func() error { return work(tx) })
+	var cutOff *pipeline.ScriptCutOff
+	if errors.As(err, &cutOff) {
+		return m.quarantine(cutOff, work)
+	}
 	if err == nil {
 		err = tx.Fits(mark) // as the shell does it: the record as a whole
 	}

@@ -29,15 +29,47 @@ func person(names ...string) []profile.Mapping {
 	}
 }
 
+// counters are fields that a CRM has only where somebody made them.
+func counters(names ...string) []profile.Mapping {
+	return []profile.Mapping{
+		{Dialer: "call_count", CRM: names[0], Direction: profile.Outbound, Optional: true},
+		{Dialer: "last_called_at", CRM: names[1], Direction: profile.Outbound, Optional: true},
+		{Dialer: "ai_score", CRM: names[2], Direction: profile.Outbound, Optional: true},
+	}
+}
+
 func sf() *profile.Profile {
-	ms := person("FirstName", "LastName", "Email", "Phone", "MobilePhone", "DoNotCall", "OwnerId")
+	ms := append(person("FirstName", "LastName", "Email", "Phone", "MobilePhone", "DoNotCall", "OwnerId"), counters("Calls", "LastCalled", "Score")...)
+	text := profile.Body{Field: "Description"}
+	what := func(fs []schemas.Field, person schemas.Link, account, deal string) []schemas.Field {
+		if deal != "" {
+			account = deal
+		}
+		if person.Object == "Lead" {
+			account = ""
+		}
+		return some(append(fs, schemas.Text("WhoId", person.ID), schemas.Text("WhatId", account)))
+	}
 	return &profile.Profile{
 		Provider: "sf",
 		Objects:  []profile.Object{{Name: "Contact", Mappings: ms, Rank: 0, AccountField: "AccountId"}, {Name: "Lead", Mappings: ms, Rank: 1}},
-		Activity: profile.Activity{Object: "Task", IdentityField: "Call_Id", Render: func(c profile.Call) ([]schemas.Field, []schemas.Link) {
-			fs := []schemas.Field{schemas.Text("ActivityDate", time.UnixMilli(c.StartedAt).In(c.TimeZone).Format(time.DateOnly))}
-			return append(fs, common(c, "CallDisposition", "Description", "OwnerId", "Seconds", "WhoId")...), nil
-		}},
+		Activity: profile.Activity{Object: "Task", IdentityField: "Call_Id", Body: text, Disposition: profile.Disposition{Field: "CallDisposition", Max: 40,
+			Defaults: []profile.DispositionDefault{{Label: "Voicemail", Fields: []schemas.Field{schemas.Text("CallDisposition", "Left Voicemail")}}}},
+			OwnerField: "OwnerId", HasNumbers: true, Render: func(c profile.Call) ([]schemas.Field, []schemas.Link) {
+				return what([]schemas.Field{schemas.Text("ActivityDate", time.UnixMilli(c.StartedAt).In(c.TimeZone).Format(time.DateOnly)), schemas.Text("OwnerId", c.OwnerID),
+					schemas.Text("Seconds", length(c))}, c.Person, c.AccountID, c.DealID), nil
+			}},
+		Targets: []profile.Target{
+			{Name: "task", Object: "Task", IdentityField: "Call_Id", Body: text, Render: func(h profile.Happening) ([]schemas.Field, []schemas.Link) {
+				return what([]schemas.Field{schemas.Text("Subject", h.Title), schemas.Text("OwnerId", h.OwnerID)}, h.Person, h.AccountID, h.DealID), nil
+			}},
+			{Name: "event", Object: "Event", IdentityField: "Call_Id", Body: text, Render: func(h profile.Happening) ([]schemas.Field, []schemas.Link) {
+				return what(append(meeting(h, "Subject", "Start", "End", "Outcome"), schemas.Text("OwnerId", h.OwnerID)), h.Person, h.AccountID, h.DealID), nil
+			}},
+		},
+		Events: []schemas.EventTarget{{Type: "meeting_booked", Provider: "sf", Target: "event"}, {Type: "voicemail_dropped", Provider: "sf", Target: "task"}},
+		Deal:   profile.Deal{Object: "Opportunity", Stage: "StageName", Closed: "IsClosed"},
+		New:    profile.NewPerson{Object: "Lead", Phone: "Phone", Fields: []schemas.Field{schemas.Text("LastName", "Unknown")}},
 		Limits: profile.Limits{Upsert: 4, Update: 4, Create: 2, Read: 4, InFlight: 2},
 		NormalizeID: func(id string) string {
 			if id == "poison" {
@@ -49,31 +81,62 @@ func sf() *profile.Profile {
 }
 
 func hs() *profile.Profile {
+	ms := append(person("firstname", "lastname", "email", "phone", "mobilephone", "hs_dnc", "hubspot_owner_id"), counters("calls", "last_called", "score")...)
+	linked := func(person schemas.Link, company, deal string) []schemas.Link {
+		ls := []schemas.Link{person}
+		if company != "" {
+			ls = append(ls, schemas.Link{Provider: "hs", Object: "companies", ID: company})
+		}
+		if deal != "" {
+			ls = append(ls, schemas.Link{Provider: "hs", Object: "deals", ID: deal})
+		}
+		return ls
+	}
 	return &profile.Profile{
 		Provider: "hs",
-		Objects:  []profile.Object{{Name: "contacts", Mappings: person("firstname", "lastname", "email", "phone", "mobilephone", "hs_dnc", "hubspot_owner_id")}},
-		Activity: profile.Activity{Object: "calls", Render: func(c profile.Call) ([]schemas.Field, []schemas.Link) {
-			return common(c, "hs_call_disposition", "hs_call_body", "hubspot_owner_id", "hs_call_seconds", ""), []schemas.Link{c.Person}
-		}},
+		Objects:  []profile.Object{{Name: "contacts", Mappings: ms, AccountField: "companyid"}},
+		Activity: profile.Activity{Object: "calls", Body: profile.Body{Field: "hs_call_body", HTML: true, Max: 600}, OwnerField: "hubspot_owner_id", RecordingField: "hs_recording", HasNumbers: true,
+			Disposition: profile.Disposition{Field: "hs_call_disposition", Listed: true, IDs: []schemas.Field{schemas.Text("Connected", "guid-connected"), schemas.Text("Left voicemail", "guid-voicemail")},
+				Defaults: []profile.DispositionDefault{{Label: "Voicemail", Fields: []schemas.Field{schemas.Text("hs_call_disposition", "left-voicemail")}}}},
+			Render: func(c profile.Call) ([]schemas.Field, []schemas.Link) {
+				return some([]schemas.Field{schemas.Text("hs_call_seconds", length(c)), schemas.Text("hs_recording", c.RecordingURL), schemas.Text("hubspot_owner_id", c.OwnerID)}),
+					linked(c.Person, c.AccountID, c.DealID)
+			}},
+		Targets: []profile.Target{{Name: "event", Object: "meetings", Body: profile.Body{Field: "hs_meeting_body", HTML: true, Max: 400}, Render: func(h profile.Happening) ([]schemas.Field, []schemas.Link) {
+			return some(append(meeting(h, "hs_meeting_title", "start", "end", "outcome"), schemas.Text("hubspot_owner_id", h.OwnerID))), linked(h.Person, h.AccountID, h.DealID)
+		}}, {Name: "custom_event", Object: "custom_event", IdentityField: "uuid"}},
+		Events:  []schemas.EventTarget{{Type: "meeting_booked", Provider: "hs", Target: "event"}},
+		Deal:    profile.Deal{Object: "deals", Stage: "dealstage", Closed: "hs_is_closed"},
+		New:     profile.NewPerson{Object: "contacts", Phone: "phone"},
 		Sources: []profile.Source{{Name: "contacts", Object: "contacts", Limit: 2, Every: time.Minute}},
 		Limits:  profile.Limits{Upsert: 4, Update: 4, Create: 1, Read: 4, InFlight: 2},
 	}
 }
 
-// common are the fields of an activity that have a value, by name, under a CRM's
-// own names; "" has none.
-func common(c profile.Call, disposition, notes, owner, seconds, who string) []schemas.Field {
-	length := ""
-	if c.Duration != nil {
-		length = strconv.Itoa(int(*c.Duration))
+func length(c profile.Call) string {
+	if c.Duration == nil {
+		return ""
 	}
-	var fs []schemas.Field
-	for _, f := range []schemas.Field{schemas.Text(disposition, c.Disposition), schemas.Text(notes, c.Notes), schemas.Text(owner, c.OwnerID),
-		schemas.Text(seconds, length), schemas.Text(who, c.Person.ID)} {
-		if f.Name != "" && *f.Value != "" {
-			fs = append(fs, f)
+	return strconv.Itoa(int(*c.Duration))
+}
+
+func meeting(h profile.Happening, title, start, end, outcome string) []schemas.Field {
+	clock := func(ms int64) string {
+		if ms == 0 {
+			return ""
 		}
+		return time.UnixMilli(ms).UTC().Format("15:04")
 	}
+	state := "scheduled"
+	if h.Cancelled {
+		state = "cancelled"
+	}
+	return []schemas.Field{schemas.Text(title, h.Title), schemas.Text(start, clock(h.At)), schemas.Text(end, clock(h.EndsAt)), schemas.Text(outcome, state)}
+}
+
+// some are the fields that have a value, by name.
+func some(fs []schemas.Field) []schemas.Field {
+	fs = slices.DeleteFunc(fs, func(f schemas.Field) bool { return *f.Value == "" })
 	slices.SortFunc(fs, func(a, b schemas.Field) int { return strings.Compare(a.Name, b.Name) })
 	return fs
 }

@@ -2,6 +2,7 @@ package pipetest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,17 @@ var day = time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // Run runs a script and returns it with what really came out.
 func Run(script string) (string, error) {
+	out, _, err := run(script)
+	return out, err
+}
+
+// After runs a script and returns the machine as it left it.
+func After(script string) (*Machine, error) {
+	_, m, err := run(script)
+	return m, err
+}
+
+func run(script string) (string, *Machine, error) {
 	s := &runner{m: NewMachine(Profiles(), day+9*3600*1000), attempts: make(map[string]*schemas.Attempt), dead: make(map[string]*schemas.DeadLetter), versions: make(map[string]int64)}
 	var out strings.Builder
 	inOutput, ran := false, false
@@ -25,7 +37,7 @@ func Run(script string) (string, error) {
 			continue
 		case line == "":
 			if ran && !inOutput {
-				return "", fmt.Errorf("line %d: input without a ---- under it", n+1)
+				return "", nil, fmt.Errorf("line %d: input without a ---- under it", n+1)
 			}
 			inOutput, ran = false, false
 			out.WriteString("\n")
@@ -39,11 +51,11 @@ func Run(script string) (string, error) {
 			out.WriteString(line + "\n")
 			ran = true
 			if err := s.line(line); err != nil {
-				return "", fmt.Errorf("line %d: %w", n+1, err)
+				return "", nil, fmt.Errorf("line %d: %w", n+1, err)
 			}
 		}
 	}
-	return out.String(), nil
+	return out.String(), s.m, nil
 }
 
 type runner struct {
@@ -52,8 +64,9 @@ type runner struct {
 	versions map[string]int64
 	attempts map[string]*schemas.Attempt // by number
 	dead     map[string]*schemas.DeadLetter
-	inputs   []*pipeline.Record // by offset
-	repeats  uint64             // duplicates counted so far
+	inputs   []*pipeline.Record     // by offset
+	repeats  uint64                 // duplicates counted so far
+	mappings []schemas.FieldMapping // of the next tenant line
 	out      strings.Builder
 }
 
@@ -62,7 +75,7 @@ func (s *runner) line(line string) error {
 	if len(ws) == 0 {
 		return fmt.Errorf("nothing on the line")
 	}
-	if ws[0] != "tenant" {
+	if ws[0] != "tenant" && ws[0] != "mapping" {
 		at, err := moment(ws[0], s.m.Now)
 		if err != nil {
 			return err
@@ -96,13 +109,15 @@ func (s *runner) do(cmd string, ws []string) error {
 	switch cmd {
 	case "tenant":
 		return s.configure(a)
+	case "mapping":
+		return s.mapping(a)
 	case "wait":
 		return nil
 	case "resume":
 		h, err := s.m.Resume()
 		s.show(h, s.m.Now)
 		return err
-	case "crm", "stream", "reset", "hint", "page", "owner":
+	case "crm", "stream", "reset", "hint", "page", "owner", "disposition":
 		c, err := s.change(cmd, a)
 		if err != nil {
 			return err
@@ -120,7 +135,20 @@ func (s *runner) do(cmd string, ws []string) error {
 		if err != nil {
 			return err
 		}
-		return s.step(schemas.TopicDialerEvents, &schemas.DialerEvent{EventID: "e", Type: a.at(0), At: at, ContactID: contact, CallID: call, Fields: a.named})
+		id := "e"
+		if v, ok := a.take("id"); ok {
+			id = v
+		}
+		for _, name := range []string{"starts_at", "ends_at"} { // as ms since 1970
+			if v, ok := a.take(name); ok {
+				t, err := moment(v, s.m.Now)
+				if err != nil {
+					return err
+				}
+				a.named = append(a.named, schemas.Text(name, strconv.FormatInt(t, 10)))
+			}
+		}
+		return s.step(schemas.TopicDialerEvents, &schemas.DialerEvent{EventID: id, Type: a.at(0), At: at, ContactID: contact, CallID: call, Fields: a.named})
 	}
 	return fmt.Errorf("no such command")
 }
@@ -178,13 +206,19 @@ func (s *runner) configure(a *args) error {
 	if v, ok := a.take("zone"); ok {
 		c.TimeZone = v
 	}
+	if err := policy(a, c); err != nil {
+		return err
+	}
+	c.Locale, c.Currency = a.text("locale"), a.text("currency")
+	c.Mappings = append(c.Mappings, s.mappings...)
+	s.mappings = nil
 	org := "org"
 	if v, ok := a.take("org"); ok {
 		org = v
 	}
 	settings := a.named
 	for _, p := range a.rest[1:] {
-		if p != "removed" && p != "unknown" {
+		if !slices.Contains(tenantFlags, p) {
 			c.Accounts = append(c.Accounts, schemas.Account{Provider: p, ID: org, Settings: settings})
 		}
 	}
@@ -218,6 +252,9 @@ func (s *runner) change(cmd string, a *args) (*schemas.CRMChange, error) {
 		c.Record.Fields = a.named
 	case "hint":
 		c.Hint = &schemas.Hint{OccurredAt: at, Kind: "changed"}
+	case "disposition":
+		c.Object, c.ID = "disposition", a.at(1)
+		c.Reference = &schemas.Reference{Kind: "disposition", Deleted: a.flag("deleted"), Fields: a.named}
 	case "owner":
 		c.Object, c.ID = "owner", a.at(1)
 		c.Reference = &schemas.Reference{Kind: "owner", Deleted: a.flag("deleted"), Fields: a.named}
@@ -296,6 +333,9 @@ func (s *runner) call(a *args) error {
 		if ev.CRMLink, err = link(l); err != nil {
 			return err
 		}
+	}
+	if err := details(a, ev); err != nil {
+		return err
 	}
 	if len(a.named) > 0 {
 		return fmt.Errorf("%s= is not known", a.named[0].Name)

@@ -22,6 +22,9 @@ func (s *runner) show(h Happened, at int64) {
 	if h.Rejected != nil {
 		say("rejected %s: %s", h.Rejected.Reason, h.Rejected.Detail)
 	}
+	if h.Quarantined != nil {
+		say("script of %s is quarantined: %s", h.Quarantined.Line, h.Quarantined.Why)
+	}
 	for _, o := range h.Outputs {
 		if line := s.output(&o); line != "" {
 			say("%s", line)
@@ -32,7 +35,7 @@ func (s *runner) show(h Happened, at int64) {
 		case pipeline.Start:
 			s.attempt(e.Attempt, say)
 		case pipeline.Watch:
-			say("watch %s/%s version=%d epoch=%d cursor=%s", e.Tenant, e.Account.Provider, e.ConfigVersion, e.Epoch, e.Cursor)
+			say("watch %s/%s version=%d epoch=%d cursor=%s%s", e.Tenant, e.Account.Provider, e.ConfigVersion, e.Epoch, e.Cursor, columns(e.Account.Settings))
 		case pipeline.Unwatch:
 			say("unwatch %s/%s", e.Tenant, e.Provider)
 		}
@@ -108,6 +111,9 @@ func (s *runner) output(o *pipeline.Output) string {
 		if v.Status != "active" {
 			line += " " + v.Status
 		}
+		for _, f := range v.Warnings {
+			line += " warning " + f.Name + "=" + value(f.Value)
+		}
 		return line
 	case *schemas.SyncCall:
 		line := fmt.Sprintf("%s %s rev=%d %s", o.Topic, o.Key, v.Revision, v.Status)
@@ -116,6 +122,9 @@ func (s *runner) output(o *pipeline.Output) string {
 		}
 		for _, l := range v.Logged {
 			line += fmt.Sprintf(" %s/%s/%s:%s", l.Provider, l.Object, l.ID, l.Status)
+			if l.URL != "" {
+				line += " at " + l.URL
+			}
 		}
 		if v.Ambiguous {
 			line += " ambiguous"
@@ -132,6 +141,8 @@ func (s *runner) output(o *pipeline.Output) string {
 		return line
 	case *schemas.FieldChange:
 		return fmt.Sprintf("%s %s %s: %s → %s (%s)", o.Topic, o.Key, v.Field, value(v.Old), value(v.New), v.Cause)
+	case *schemas.SyncConflict:
+		return fmt.Sprintf("%s %s %s %s: %s=%s", o.Topic, o.Key, v.Status, v.Kind, v.Field, value(v.DialerValue))
 	case *schemas.SyncHealth:
 		line := o.Topic + " " + o.Key + " " + v.State
 		if v.RecordsSyncedLast24h > 0 || v.ErrorRateLast24h > 0 {

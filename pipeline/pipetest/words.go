@@ -50,6 +50,8 @@ func parse(ws []string) *args {
 			a.rest = append(a.rest, w)
 		case v == "null":
 			a.named = append(a.named, schemas.Field{Name: k})
+		case strings.Contains(v, `\n`):
+			a.named = append(a.named, schemas.Text(k, strings.ReplaceAll(v, `\n`, "\n")))
 		case strings.HasPrefix(v, "x*"): // a text of so many x
 			n, err := strconv.Atoi(v[2:])
 			if err == nil {

@@ -35,6 +35,13 @@ func (w *world) adopt(c *schemas.TenantConfig) error {
 		}
 	}
 	w.orgs = orgs
+	for _, a := range c.Accounts { // since when each is connected (B34)
+		if _, known, err := w.text(kindSince, w.scope(a.Provider)); err != nil {
+			return err
+		} else if !known {
+			w.setText(kindSince, w.scope(a.Provider), ms(w.tx.Now))
+		}
+	}
 	return nil
 }
 

@@ -29,6 +29,8 @@ func (w *world) action(a *schemas.ControlAction, original *pipeline.Record, agai
 		return w.releaseHeld(a)
 	case schemas.ActionRedrive:
 		return w.redrive(a, original, again)
+	case schemas.ActionScriptQuarantined:
+		return w.quarantine(a)
 	}
 	return pipeline.Rejectf(schemas.ReasonUnsupported, "the action %q is not known to this version", a.Kind)
 }
@@ -121,6 +123,13 @@ func (w *world) dropAll(what string) error {
 		return err
 	}
 	for _, id := range ids {
+		if hid, ok := strings.CutPrefix(id, heldEvent); ok {
+			if err := w.dropHappening(hid, why); err != nil {
+				return err
+			}
+			w.tx.Store.Delete(w.t.Key(kindHeld, on+"\x00"+id))
+			continue
+		}
 		c, ok, err := get(w, calls, kindCall, id)
 		if err != nil {
 			return err
@@ -158,12 +167,21 @@ func (w *world) redrive(a *schemas.ControlAction, original *pipeline.Record, aga
 	if id, ok := strings.CutPrefix(key, callKey("")); ok {
 		return w.redriveCall(id, "")
 	}
+	if id, ok := strings.CutPrefix(key, happeningKey("")); ok {
+		return w.redriveHappening(id, "")
+	}
 	provider, rest, _ := strings.Cut(key, "/")
 	if !w.configured(provider) {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "the dead letter has neither an input that can be read nor the key of a record in an account of the tenant")
 	}
 	if id, ok := strings.CutPrefix(rest, callKey("")); ok {
 		return w.redriveCall(id, provider)
+	}
+	if id, ok := strings.CutPrefix(rest, happeningKey("")); ok {
+		return w.redriveHappening(id, provider)
+	}
+	if number, ok := strings.CutPrefix(rest, leadKey("")); ok {
+		return w.redriveLead(provider, number)
 	}
 	if strings.HasPrefix(rest, "person:") {
 		return w.redrivePerson(provider, rest)

@@ -2,13 +2,12 @@ package sync
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 
 	"github.com/crmstream/crmstream/pipeline"
+	act "github.com/crmstream/crmstream/pipeline/activity"
 	"github.com/crmstream/crmstream/pipeline/phone"
 	"github.com/crmstream/crmstream/schemas"
-	"github.com/crmstream/crmstream/schemas/profile"
 )
 
 // call applies one revision of a call.
@@ -47,10 +46,22 @@ func (w *world) call(ev *schemas.CallEvent) error {
 
 // decide finds out what is to become of a call and stores it.
 func (w *world) decide(c *call) error {
+	was := c.Status
 	if err := w.settleFate(c); err != nil {
 		return err
 	}
 	w.limitHold(c)
+	if c.Status == schemas.StatusSkipped && was != schemas.StatusSkipped {
+		if _, err := w.tx.NextSequence("skipped calls"); err != nil { // counted (P5)
+			return err
+		}
+	}
+	if err := w.tally(c); err != nil {
+		return err
+	}
+	if err := w.stageByCall(c); err != nil {
+		return err
+	}
 	put(w, calls, kindCall, c.Event.CallID, c)
 	w.publishCall(c)
 	return nil
@@ -68,33 +79,36 @@ func (w *world) settleFate(c *call) error {
 	case c.Event.EndedAt == nil && c.Event.DurationSeconds == nil && !c.Released:
 		c.Status, c.Reason = schemas.StatusHeld, "the call has not ended"
 		return nil
-	case w.cfg.MinCallSeconds > 0 && c.Event.DurationSeconds != nil && *c.Event.DurationSeconds < w.cfg.MinCallSeconds && len(c.Activities) == 0:
-		c.Status, c.Reason = schemas.StatusSkipped, fmt.Sprintf("shorter than %d s", w.cfg.MinCallSeconds)
-		return nil
 	}
-	var ps *person
-	var err error
-	if c.Person != "" {
-		if ps, _, err = w.load(c.Person); err != nil {
+	if len(c.Activities) == 0 { // what was logged once stays
+		p := act.Policy{SkipKinds: w.cfg.Calls.SkipKinds, SkipDirections: w.cfg.Calls.SkipDirections, MinSeconds: w.cfg.MinCallSeconds}
+		if why := p.Skips(c.Event.Kind, c.Event.Direction, duration(&c.Event)); why != "" {
+			c.Status, c.Reason = schemas.StatusSkipped, why
+			return nil
+		}
+	}
+	ps, err := w.personOf(c)
+	if err != nil {
+		return err
+	}
+	if ps == nil {
+		return w.holdUnknown(c)
+	}
+	if c.Person != ps.ID {
+		c.Person = ps.ID
+		if err := w.callFound(c.Event.CallID); err != nil {
 			return err
 		}
 	}
-	if ps == nil {
-		if ps, err = w.match(c); err != nil {
-			return err
-		}
-	}
-	if ps == nil {
-		why := "nobody with this number or contact is known"
-		if w.number(c) == "" {
-			why = "its number is no phone number, and nobody with its contact is known"
-		}
-		return w.holdCall(c, why)
-	}
-	c.Person = ps.ID
-	logged := 0
+	logged, before := 0, 0
 	for _, provider := range w.s.order {
 		if !w.configured(provider) {
+			continue
+		}
+		if early, err := w.early(c, provider); err != nil {
+			return err
+		} else if early {
+			before++
 			continue
 		}
 		n, err := w.log(c, ps, provider)
@@ -103,14 +117,53 @@ func (w *world) settleFate(c *call) error {
 		}
 		logged += n
 	}
-	if logged == 0 {
-		if len(c.Activities) == 0 {
-			c.Person = "" // whoever has a record by then
-		}
-		return w.holdCall(c, "the person has no record in a CRM")
+	switch {
+	case logged > 0:
+		c.overall()
+		return nil
+	case before > 0:
+		c.Status, c.Reason = schemas.StatusSkipped, "from before the CRM was connected"
+		return nil
+	case len(c.Activities) == 0:
+		c.Person = "" // whoever has a record by then
 	}
-	c.overall()
-	return nil
+	return w.holdCall(c, "the person has no record in a CRM")
+}
+
+func (w *world) personOf(c *call) (*person, error) {
+	if c.Person != "" {
+		if ps, _, err := w.load(c.Person); err != nil || ps != nil {
+			return ps, err
+		}
+	}
+	return w.match(c)
+}
+
+// early reports whether a call ended before the CRM was connected: it is another's to
+// log (B34). A day before counts as after, for calls that came before their tenant's
+// configuration are held that long.
+func (w *world) early(c *call, provider string) (bool, error) {
+	if w.cfg.Calls.LogBefore || c.activity(provider) != nil {
+		return false, nil
+	}
+	end := c.Event.StartedAt
+	if c.Event.EndedAt != nil {
+		end = *c.Event.EndedAt
+	} else if d := c.Event.DurationSeconds; d != nil {
+		end += int64(*d) * 1000
+	}
+	if end >= w.tx.Now-unknownFor { // whenever that was
+		return false, nil
+	}
+	v, ok, err := w.text(kindSince, w.scope(provider))
+	if err != nil || !ok {
+		return false, err
+	}
+	since, err := parseMs(v)
+	if err != nil {
+		return false, fmt.Errorf("since when %s is connected: %w", provider, err)
+	}
+	return end < since-unknownFor, nil
 }
 
 // overall is the status of a call by those of its activities.
@@ -162,6 +215,32 @@ func (w *world) match(c *call) (*person, error) {
 	if n == "" {
 		return nil, nil
 	}
+	found, err := w.allByNumber(n)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	if len(found) > 1 {
+		c.Ambiguous = true
+		c.Candidates = nil
+		for _, ps := range found {
+			l := ps.Links[0]
+			c.Candidates = append(c.Candidates, schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID})
+		}
+	}
+	return found[0], nil
+}
+
+// byNumber is the best person with a number, nil if there is none.
+func (w *world) byNumber(n string) (*person, error) {
+	found, err := w.allByNumber(n)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// allByNumber are the persons with a number that a CRM has, the best first.
+func (w *world) allByNumber(n string) ([]*person, error) {
 	ids, err := w.members(kindPhone, n, 20)
 	if err != nil {
 		return nil, err
@@ -176,19 +255,8 @@ func (w *world) match(c *call) (*person, error) {
 			found = append(found, ps)
 		}
 	}
-	if len(found) == 0 {
-		return nil, nil
-	}
 	sort.SliceStable(found, func(i, j int) bool { return w.rank(found[i]) < w.rank(found[j]) })
-	if len(found) > 1 {
-		c.Ambiguous = true
-		c.Candidates = nil
-		for _, ps := range found {
-			l := ps.Links[0]
-			c.Candidates = append(c.Candidates, schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID})
-		}
-	}
-	return found[0], nil
+	return found, nil
 }
 
 func (w *world) rank(p *person) int {
@@ -208,23 +276,36 @@ func (w *world) rank(p *person) int {
 func (w *world) log(c *call, ps *person, provider string) (int, error) {
 	pr, _ := w.profile(provider)
 	acc := w.account(provider)
-	a := c.activity(provider)
-	if a != nil && a.Account != acc.ID { // which this one has replaced
-		if a.ID != "" {
-			return 1, nil // it stays where it was logged, as it is
-		}
-		c.Activities = slices.DeleteFunc(c.Activities, func(x activity) bool { return x.Provider == provider })
-		a = nil
+	a := w.standing(&c.Activities, provider)
+	if a != nil && a.Account != acc.ID {
+		return 1, nil // it stays where it was logged, as it is
 	}
-	var target *link
+	target := w.target(ps, provider, a)
+	if target == nil {
+		return 0, nil
+	}
+	d, err := w.render(c, target, pr)
+	if err != nil {
+		return 0, err
+	}
+	if v, ok := find(acc.Settings, "call_identity"); ok && !blank(v) {
+		d.identityField = *v
+	}
+	w.write(&c.Activities, target, d)
+	return 1, nil
+}
+
+// target is the record of a person that an activity is logged on in one CRM: the one
+// that it is on, else the best; nil where the CRM has none.
+func (w *world) target(ps *person, provider string, a *activity) (target *link) {
+	pr, _ := w.profile(provider)
 	for i := range ps.Links {
 		l := &ps.Links[i]
 		if l.Provider != provider || l.Deleted {
 			continue
 		}
 		if a != nil && a.Person.Object == l.Object && a.Person.ID == l.ID {
-			target = l
-			break
+			return l
 		}
 		o, ok := pr.ObjectByName(l.Object)
 		if !ok {
@@ -238,49 +319,7 @@ func (w *world) log(c *call, ps *person, provider string) (int, error) {
 			target = l
 		}
 	}
-	if target == nil {
-		return 0, nil
-	}
-	if a != nil && a.Status == schemas.StatusCRMDeleted {
-		return 1, nil // later edits do not resurrect it (B13)
-	}
-	fields, links, err := w.render(c, ps, target, pr)
-	if err != nil {
-		return 0, err
-	}
-	identityField := pr.Activity.IdentityField
-	if v, ok := find(acc.Settings, "call_identity"); ok && !blank(v) {
-		identityField = *v
-	}
-	wr := pipeline.Write{Provider: provider, Account: acc.ID, Object: pr.Activity.Object, Key: callKey(c.Event.CallID), IdentityField: identityField, Identity: c.Event.CallID,
-		Priority: pipeline.PriorityCall}
-	if a == nil {
-		c.Activities = append(c.Activities, activity{Provider: provider, Account: acc.ID, Object: pr.Activity.Object,
-			Person: schemas.Link{Provider: provider, Object: target.Object, ID: target.ID}})
-		a = &c.Activities[len(c.Activities)-1]
-		wr.Fields, wr.Associations = fields, links
-	} else {
-		// Only what changed, on the same activity (B12).
-		for _, f := range fields {
-			old, had := find(a.Fields, f.Name)
-			if !had || blank(old) != blank(f.Value) || !blank(old) && *old != *f.Value {
-				wr.Fields = append(wr.Fields, f)
-			}
-		}
-		if len(wr.Fields) == 0 {
-			return 1, nil
-		}
-		if a.ID == "" && a.Status != schemas.StatusPending {
-			wr.Fields, wr.Associations = fields, links // it never got there: once more, whole
-		}
-		wr.ID = a.ID
-	}
-	a.Revision++
-	wr.Revision = a.Revision
-	a.Fields, a.Status, a.Reason = fields, schemas.StatusPending, ""
-	w.want.Writes = append(w.want.Writes, wr)
-	w.publishRecord(c, a)
-	return 1, nil
+	return target
 }
 
 func (c *call) activity(provider string) *activity {
@@ -302,42 +341,6 @@ func (c *call) link() *schemas.Link {
 
 func callKey(id string) string { return "call:" + id }
 
-// render turns the call into the CRM's form (B15, B16).
-func (w *world) render(c *call, ps *person, l *link, pr *profile.Profile) ([]schemas.Field, []schemas.Link, error) {
-	ev := &c.Event
-	zone := w.cfg.TimeZone
-	if ev.TimeZone != nil {
-		zone = *ev.TimeZone
-	}
-	owner, known, err := w.text(kindOwner, w.scope(l.Provider)+"\x00"+normalEmail(ev.AgentEmail))
-	if err != nil {
-		return nil, nil, err
-	}
-	if !known && w.cfg.DefaultOwnerEmail != "" {
-		if owner, _, err = w.text(kindOwner, w.scope(l.Provider)+"\x00"+normalEmail(w.cfg.DefaultOwnerEmail)); err != nil {
-			return nil, nil, err
-		}
-	}
-	rc := profile.Call{ID: ev.CallID, Revision: ev.Revision, Direction: ev.Direction, StartedAt: ev.StartedAt, Duration: ev.DurationSeconds,
-		From: ev.FromNumber, To: ev.ToNumber, AgentEmail: ev.AgentEmail, OwnerID: owner, TimeZone: w.s.zones.get(zone), AccountID: l.Account, Score: ev.Score,
-		Person: schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}}
-	if ev.DurationSeconds == nil && ev.EndedAt != nil {
-		d := int32(min((*ev.EndedAt-ev.StartedAt)/1000, 1<<31-1))
-		rc.Duration = &d
-	}
-	if ev.Disposition != nil {
-		rc.Disposition = *ev.Disposition
-	}
-	if ev.Notes != nil {
-		rc.Notes = *ev.Notes
-	}
-	if !known && ev.AgentEmail != "" {
-		rc.Notes = "Rep: " + ev.AgentEmail + "\n" + rc.Notes // a call is never lost over an owner (B16)
-	}
-	fields, links := pr.Activity.Render(rc)
-	return fields, links, nil
-}
-
 func (w *world) publishCall(c *call) {
 	s := &schemas.SyncCall{Tenant: w.t.Name(), CallID: c.Event.CallID, Revision: c.Event.Revision, Status: c.Status, Reason: c.Reason, PersonID: c.Person,
 		Ambiguous: c.Ambiguous, Candidates: c.Candidates, StartedAt: c.Event.StartedAt,
@@ -347,30 +350,4 @@ func (w *world) publishCall(c *call) {
 		s.Logged = append(s.Logged, schemas.Logged{Provider: a.Provider, Object: a.Object, ID: a.ID, URL: a.URL, Status: a.Status, At: a.At})
 	}
 	w.tx.Emit(schemas.TopicSyncCalls, w.t.Name()+"/"+c.Event.CallID, s)
-}
-
-// publishRecord shows the state of one activity on sync.records: under its local
-// name until the CRM has given it an id.
-func (w *world) publishRecord(c *call, a *activity) {
-	// Under another key now: whoever reads the topic forgets the local one.
-	rekeyed := a.ID != "" && a.Local
-	a.Local = a.ID == ""
-	r := &schemas.SyncRecord{Tenant: w.t.Name(), Provider: a.Provider, ObjectType: a.Object, RecordID: a.ID, LocalRecordID: c.Event.CallID, LocalTable: "call_activities",
-		Direction: "outbound", Status: a.Status, CreatedAt: c.Event.StartedAt, UpdatedAt: w.tx.Now}
-	local := w.t.Name() + "/" + a.Provider + "/" + a.Object + "/local:call_activities:" + c.Event.CallID
-	r.ID = local
-	if a.ID != "" {
-		r.ID = w.t.Name() + "/" + a.Provider + "/" + a.Object + "/" + a.ID
-	}
-	if a.Status == schemas.StatusSynced {
-		at := w.tx.Now
-		r.LastSyncedAt = &at
-	}
-	if rekeyed {
-		w.tx.Emit(schemas.TopicSyncRecords, local, nil)
-	}
-	if a.Reason != "" {
-		r.ErrorMessage = &a.Reason
-	}
-	w.tx.Emit(schemas.TopicSyncRecords, r.ID, r)
 }

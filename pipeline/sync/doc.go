@@ -11,6 +11,11 @@
 // too large (P3, P5: the task takes all of it back and calls Skip); an event that
 // continues nothing has its records read.
 //
+// What an activity says is pure (pipeline/activity); here is decided when: a late edit
+// that changes its text first reads what stands there, for people type there too, and
+// goes out as one update (B12). Counters come from the set of a person's calls, so that a
+// replay changes nothing (B19).
+//
 // What an operator does is an action: it is done once for its id, and rejected where
 // it would do nothing. Times from outside are bounded by the transaction's own: none
 // in the future wins. Ids of CRM records count within one account: another account of

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
@@ -14,8 +15,11 @@ func (w *world) event(ev *schemas.DialerEvent) error {
 	switch ev.Type {
 	case "dnc_changed":
 		return w.dnc(ev)
-	case "call_updated", "disposition_changed":
+	case "call_ended", "call_updated", "disposition_changed", "score_ready":
 		return w.callEdited(ev)
+	}
+	if w.happens(ev.Type) {
+		return w.happening(ev)
 	}
 	return pipeline.Rejectf(schemas.ReasonUnsupported, "events of type %q are not acted on by this version", ev.Type)
 }
@@ -56,9 +60,8 @@ type callEdit struct {
 	At       int64   `avro:"at"`       // ms
 }
 
-// callEdited applies a late edit of a call (B12): the fields disposition, notes, score,
-// recording_id, duration_seconds, ended_at and agent_email; null clears. Others mean
-// nothing to an activity. With a field "revision" an edit counts from that revision
+// callEdited applies a late edit of a call (B12): the fields that editable names; null
+// clears. Others mean nothing to an activity. With a field "revision" an edit counts from that revision
 // on; without, it edits what is there, and the next whole revision replaces it. An
 // edit of a call that has not come yet is held with it.
 func (w *world) callEdited(ev *schemas.DialerEvent) error {
@@ -111,7 +114,7 @@ func (w *world) callEdited(ev *schemas.DialerEvent) error {
 	}
 	switch {
 	case known == 0:
-		return pipeline.Rejectf(schemas.ReasonInvalid, "%s of call %s has no field that a call has: disposition, notes, score, recording_id, duration_seconds, ended_at, agent_email", ev.Type, id)
+		return pipeline.Rejectf(schemas.ReasonInvalid, "%s of call %s has no field that a call has: disposition, notes, score, recording_id, recording_url, duration_seconds, ended_at, agent_email, agent_name, summary, key_points, next_steps, sentiment, talk_ratio_agent", ev.Type, id)
 	case news == 0:
 		_, err := w.tx.NextSequence("duplicate calls") // counted (P5)
 		return err
@@ -132,7 +135,8 @@ func (c *call) rebase(ev *schemas.CallEvent, now int64) {
 
 func editable(name string) bool {
 	switch name {
-	case "disposition", "notes", "score", "recording_id", "duration_seconds", "ended_at", "agent_email":
+	case "disposition", "notes", "score", "recording_id", "recording_url", "duration_seconds", "ended_at", "agent_email", "agent_name",
+		"summary", "key_points", "next_steps", "sentiment", "talk_ratio_agent":
 		return true
 	}
 	return false
@@ -150,19 +154,33 @@ func (e *callEdit) apply(ev *schemas.CallEvent, now int64) error {
 		ev.Notes = e.Value
 	case "recording_id":
 		ev.RecordingID = e.Value
+	case "recording_url":
+		ev.RecordingURL = e.Value
+	case "summary":
+		ev.Summary = e.Value
+	case "sentiment":
+		ev.Sentiment = e.Value
+	case "key_points":
+		ev.KeyPoints = linesOf(e.Value)
+	case "next_steps":
+		ev.NextSteps = linesOf(e.Value)
 	case "agent_email":
-		ev.AgentEmail = ""
-		if e.Value != nil {
-			ev.AgentEmail = *e.Value
-		}
-	case "score":
-		ev.Score = nil
+		ev.AgentEmail = textOf(e.Value)
+	case "agent_name":
+		ev.AgentName = textOf(e.Value)
+	case "score", "talk_ratio_agent":
+		var n *float64
 		if !blank(e.Value) {
 			v, err := strconv.ParseFloat(*e.Value, 64)
 			if err != nil || !(v >= 0 && v <= 100) {
 				return no("no number from 0 to 100")
 			}
-			ev.Score = &v
+			n = &v
+		}
+		if e.Name == "score" {
+			ev.Score = n
+		} else {
+			ev.TalkRatioAgent = n
 		}
 	case "duration_seconds":
 		ev.DurationSeconds = nil
@@ -188,4 +206,14 @@ func (e *callEdit) apply(ev *schemas.CallEvent, now int64) error {
 		}
 	}
 	return nil
+}
+
+// linesOf is a list as a text has it: an item a line.
+func linesOf(v *string) (items []string) {
+	for line := range strings.Lines(textOf(v)) {
+		if line = strings.TrimSpace(line); line != "" {
+			items = append(items, line)
+		}
+	}
+	return items
 }

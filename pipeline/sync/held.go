@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"strings"
+
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/state"
@@ -84,6 +86,17 @@ func (w *world) release(on string) error {
 	}
 	freed := 0
 	for _, id := range ids {
+		if hid, ok := strings.CutPrefix(id, heldEvent); ok {
+			waits, err := w.releaseHappening(hid)
+			if err != nil {
+				return err
+			}
+			if !waits {
+				w.tx.Store.Delete(w.t.Key(kindHeld, on+"\x00"+id))
+				freed++
+			}
+			continue
+		}
 		c, ok, err := get(w, calls, kindCall, id)
 		if err != nil {
 			return err
@@ -107,6 +120,9 @@ func (w *world) release(on string) error {
 
 // giveUp dead-letters a call whose person did not appear in thirty days.
 func (w *world) giveUp(id string) error {
+	if hid, ok := strings.CutPrefix(id, heldEvent); ok {
+		return w.giveUpHappening(hid)
+	}
 	c, ok, err := get(w, calls, kindCall, id)
 	if err != nil || !ok || c.Status != schemas.StatusHeld {
 		return err
@@ -123,6 +139,9 @@ func (w *world) giveUp(id string) error {
 
 // forget drops a call that is older than the window in which duplicates are known.
 func (w *world) forget(id string) error {
+	if hid, ok := strings.CutPrefix(id, heldEvent); ok {
+		return w.forgetHappening(hid)
+	}
 	c, ok, err := get(w, calls, kindCall, id)
 	if err != nil || !ok {
 		return err
@@ -131,5 +150,13 @@ func (w *world) forget(id string) error {
 	c.Status = ""
 	w.limitHold(c)
 	w.tx.Store.Delete(w.t.Key(kindCall, id))
+	for i := range c.Activities {
+		a := &c.Activities[i]
+		w.tx.Store.Delete(w.t.Key(kindActivity, w.linkID(a.Provider, a.Object, a.ID)))
+		w.heardOf(a, callKey(id))
+	}
+	if c.Tallied != "" { // it stays in the counters, as a number
+		w.tx.Store.Delete(w.t.Key(kindMember, c.Tallied+"\x00"+id))
+	}
 	return nil
 }

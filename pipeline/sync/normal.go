@@ -4,59 +4,35 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/crmstream/crmstream/pipeline/phone"
+	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
 
-func normalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+func normalEmail(s string) string { return mapping.Lower(strings.TrimSpace(s)) }
 
-// inward turns a CRM value into the dialer's form. A phone that is no number stays
-// as it is written (B25).
-func (w *world) inward(provider string, m *profile.Mapping, v *string) (*string, error) {
-	if v == nil || *v == "" {
-		return nil, nil
-	}
-	out := *v
-	switch m.Role {
-	case profile.Email:
-		out = normalEmail(out)
-	case profile.Phone:
-		if n := phone.E164(out, w.cfg.Country); n != "" {
-			out = n
+// inward turns a CRM value into the dialer's form. One that is not as it should be stays
+// as it is written, and why is said (B25). Whether it is news is asked of the line
+// before, which compares by what values mean (P7).
+func (w *world) inward(m *mapping.Line, v *string) (out *string, why string, err error) {
+	if m.Role == profile.Owner {
+		if blank(v) {
+			return nil, "", nil
 		}
-	case profile.Owner:
-		email, ok, err := w.text(kindOwnerID, w.scope(provider)+"\x00"+out)
-		if err != nil {
-			return nil, err
+		email, ok, err := w.text(kindOwnerID, w.scope(m.Provider)+"\x00"+*v)
+		if err != nil || !ok {
+			return nil, "", err // not known yet: the owner's record will be read
 		}
-		if !ok {
-			return nil, nil // not known yet: the owner's record will be read
-		}
-		out = email
+		return &email, "", nil
 	}
-	return &out, nil
-}
-
-// alike reports whether two values of one field mean the same (P7): a phone that is
-// only spelled otherwise is no change.
-func (w *world) alike(m *profile.Mapping, a, b *string) bool {
-	if blank(a) || blank(b) {
-		return blank(a) && blank(b)
+	out, err = m.In(w.env, v)
+	if err == nil {
+		return out, "", nil
 	}
-	if *a == *b {
-		return true
+	if why, ok := mapping.IsInvalid(err); ok {
+		return out, why, nil
 	}
-	switch m.Role {
-	case profile.Email:
-		return normalEmail(*a) == normalEmail(*b)
-	case profile.Phone:
-		x, y := phone.E164(*a, w.cfg.Country), phone.E164(*b, w.cfg.Country)
-		return x != "" && x == y
-	case profile.DoNotCall:
-		return truth(a) == truth(b)
-	}
-	return false
+	return out, err.Error(), nil // a script that was cut off: ended says so
 }
 
 func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }

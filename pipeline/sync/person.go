@@ -1,9 +1,11 @@
 package sync
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/pipeline/phone"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
@@ -121,8 +123,8 @@ func (w *world) deleted(p *profile.Profile, object, id string) error {
 
 // merge applies what a CRM says of one of its records.
 func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []schemas.Field, snapshot bool) error {
-	o, ok := p.ObjectByName(object)
-	if !ok || id == "" {
+	o := w.lines.Object(p.Provider, object)
+	if o == nil || id == "" {
 		return nil // an object that nobody mapped
 	}
 	e, l, err := w.owner(p, o, id, fields)
@@ -140,36 +142,45 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			l.Account, e.dirty = *v, true
 		}
 	}
-	for i := range o.Mappings {
-		m := &o.Mappings[i]
+	before := l.Known
+	if o.Shared {
+		before = slices.Clone(before) // two lines look at one field, and both must see what it was
+	}
+	for _, m := range o.Lines {
 		v, present := find(fields, m.CRM)
 		if !present {
 			continue
 		}
-		old, known := find(l.Known, m.CRM)
-		if known && w.alike(m, old, v) {
+		old, known := find(before, m.CRM)
+		if known && m.Alike(w.env, old, v) {
 			continue // what is known already: an echo, or nothing new (P7)
 		}
 		l.Known = set(l.Known, m.CRM, v)
 		l.Refused = unset(l.Refused, m.CRM)
 		e.dirty = true
-		if m.Direction == profile.Outbound {
+		if !m.Inbound() {
 			continue
 		}
-		if m.Role == profile.DoNotCall {
-			if truth(v) && !e.p.DNC {
-				e.p.DNC, e.p.DNCAt, e.changed = true, at, true
-				w.fieldChange(e, m.Dialer, nil, v, "do_not_call of either side")
-			}
-			continue
-		}
-		nv, err := w.inward(p.Provider, m, v)
+		nv, why, err := w.inward(m, v)
 		if err != nil {
 			return err
+		}
+		if why != "" || len(l.Warnings) > 0 {
+			w.warn(e, l, m, why)
+		}
+		if m.Role == profile.DoNotCall {
+			if truth(nv) && !e.p.DNC {
+				e.p.DNC, e.p.DNCAt, e.changed = true, at, true
+				w.fieldChange(e, m.Dialer, nil, nv, "do_not_call of either side")
+			}
+			continue
 		}
 		if nv == nil && m.Role == profile.Owner && !blank(v) {
 			l.Known = unset(l.Known, m.CRM) // looked at again once the owner is known
 			continue
+		}
+		if cur, ok := e.p.field(m.Dialer); ok && m.Outbound() && !m.Same(w.env, cur.Value, nv) && m.Echo(w.env, cur.Value, v) {
+			nv = cur.Value // it is ours, cut or put into the CRM's words (B28)
 		}
 		w.take(e, m, nv)
 	}
@@ -179,16 +190,19 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 // take lets the newer value win, whatever the order in which they come: therefore
 // also a value that is known already moves the field's time, and an empty one is
 // kept where nothing was known. Neither is news to anybody (P7).
-func (w *world) take(e *edit, m *profile.Mapping, v *string) {
-	cur, ok := e.p.field(m.Dialer)
+func (w *world) take(e *edit, m *mapping.Line, v *string) { w.takeAs(e, m.Dialer, m, v) }
+
+// takeAs is take for a field that m says only how to compare.
+func (w *world) takeAs(e *edit, field string, m *mapping.Line, v *string) {
+	cur, ok := e.p.field(field)
 	switch {
 	case !ok && blank(v):
-		e.p.set(fieldValue{Name: m.Dialer, At: e.at, From: e.origin, Ref: w.ref})
+		e.p.set(fieldValue{Name: field, At: e.at, From: e.origin, Ref: w.ref})
 		e.dirty = true
 		return
 	case ok && (cur.At > e.at || cur.At == e.at && w.s.precedence(cur.From) < w.s.precedence(e.origin)):
 		return // ours is newer: store writes it back
-	case ok && w.alike(m, cur.Value, v):
+	case ok && m.Same(w.env, cur.Value, v):
 		if cur.At != e.at || cur.From != e.origin {
 			cur.At, cur.From, cur.Ref = e.at, e.origin, w.ref
 			e.dirty = true
@@ -200,10 +214,10 @@ func (w *world) take(e *edit, m *profile.Mapping, v *string) {
 		old = cur.Value
 		e.former = append(e.former, *cur)
 	}
-	e.p.set(fieldValue{Name: m.Dialer, Value: v, At: e.at, From: e.origin, Ref: w.ref})
-	e.set = append(e.set, m.Dialer)
+	e.p.set(fieldValue{Name: field, Value: v, At: e.at, From: e.origin, Ref: w.ref})
+	e.set = append(e.set, field)
 	e.changed, e.dirty = true, true
-	w.fieldChange(e, m.Dialer, old, v, "last_write_wins")
+	w.fieldChange(e, field, old, v, "last_write_wins")
 }
 
 // precedence breaks a tie in time: the CRMs in the order of their profiles, then
@@ -227,7 +241,7 @@ func (w *world) fieldChange(e *edit, name string, old, v *string, cause string) 
 
 // owner finds the person of a CRM record, or makes one: by id, by unique e-mail, by
 // phone where the name agrees (B1, B2).
-func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields []schemas.Field) (*edit, *link, error) {
+func (w *world) owner(p *profile.Profile, o *mapping.Object, id string, fields []schemas.Field) (*edit, *link, error) {
 	lid := w.linkID(p.Provider, o.Name, id)
 	pid, ok, err := w.text(kindLink, lid)
 	if err != nil {
@@ -247,16 +261,16 @@ func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields [
 		}
 	}
 	looks := person{}
-	for i := range o.Mappings {
-		if v, ok := find(fields, o.Mappings[i].CRM); ok {
-			nv, err := w.inward(p.Provider, &o.Mappings[i], v)
+	for _, m := range o.Lines {
+		if v, ok := find(fields, m.CRM); ok && m.Inbound() {
+			nv, _, err := w.inward(m, v)
 			if err != nil {
 				return nil, nil, err
 			}
-			looks.set(fieldValue{Name: o.Mappings[i].Dialer, Value: nv})
+			looks.set(fieldValue{Name: m.Dialer, Value: nv})
 		}
 	}
-	ps, err := w.identify(o.Mappings, &looks)
+	ps, err := w.identify(&looks)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -274,9 +288,9 @@ func (w *world) owner(p *profile.Profile, o *profile.Object, id string, fields [
 }
 
 // identify returns the one person that looks like this, nil if there is none.
-func (w *world) identify(ms []profile.Mapping, looks *person) (*person, error) {
-	for i := range ms {
-		if v := looks.value(ms[i].Dialer); ms[i].Role == profile.Email && !blank(v) {
+func (w *world) identify(looks *person) (*person, error) {
+	for _, f := range w.lines.Identity() {
+		if v := looks.value(f.Field); f.Role == profile.Email && !blank(v) {
 			ids, err := w.members(kindEmail, *v, 2)
 			if err != nil {
 				return nil, err
@@ -286,9 +300,9 @@ func (w *world) identify(ms []profile.Mapping, looks *person) (*person, error) {
 			}
 		}
 	}
-	for i := range ms {
-		v := looks.value(ms[i].Dialer)
-		if ms[i].Role != profile.Phone || blank(v) {
+	for _, f := range w.lines.Identity() {
+		v := looks.value(f.Field)
+		if f.Role != profile.Phone || blank(v) {
 			continue
 		}
 		ids, err := w.members(kindPhone, *v, 10)
@@ -360,7 +374,7 @@ func (w *world) contact(c *schemas.ContactChange) error {
 				looks.set(fieldValue{Name: f.Name, Value: &v})
 			}
 		}
-		if e.p, err = w.identify(dialerFields, &looks); err != nil {
+		if e.p, err = w.identify(&looks); err != nil {
 			return err
 		}
 	}
@@ -378,10 +392,9 @@ func (w *world) contact(c *schemas.ContactChange) error {
 	if e.p.Status == statusDialerDeleted {
 		e.p.Status, e.changed, e.dirty = statusActive, true, true
 	}
-	var m profile.Mapping
 	for i := range c.Fields {
 		f := &c.Fields[i]
-		m.Dialer, m.Role = f.Name, roleOf(f.Name)
+		m := mapping.DialerLine(w.lines.Role(f.Name))
 		if m.Role == profile.DoNotCall {
 			if truth(f.Value) && !e.p.DNC {
 				e.p.DNC, e.p.DNCAt, e.changed, e.dirty = true, e.at, true, true
@@ -395,29 +408,13 @@ func (w *world) contact(c *schemas.ContactChange) error {
 				v = &n
 			}
 		}
-		w.take(e, &m, v)
+		w.takeAs(e, f.Name, m, v)
 	}
 	return w.store(e)
 }
 
-// dialerFields are the fields of a contact that mean something to identity.
-var dialerFields = []profile.Mapping{
-	{Dialer: "email", Role: profile.Email}, {Dialer: "phone", Role: profile.Phone}, {Dialer: "mobile_phone", Role: profile.Phone},
-	{Dialer: "do_not_call", Role: profile.DoNotCall},
-}
-
-// roleOf is what a field of a contact means.
-func roleOf(name string) (r profile.Role) {
-	for i := range dialerFields {
-		if dialerFields[i].Dialer == name {
-			return dialerFields[i].Role
-		}
-	}
-	return r
-}
-
 func (w *world) dialerValue(name, v string) string {
-	switch roleOf(name) {
+	switch w.lines.Role(name) {
 	case profile.Email:
 		return normalEmail(v)
 	case profile.Phone:

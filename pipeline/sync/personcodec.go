@@ -34,6 +34,7 @@ func encodePerson(p *person) []byte {
 			b = appendFields(appendFields(appendFields(b, l.Known), l.Wanted), l.Refused)
 			b = appendBool(appendText(b, l.Account), l.Deleted)
 			b = binary.AppendVarint(binary.AppendVarint(b, l.Revision), l.Generation)
+			b = appendFields(b, l.Warnings)
 		}
 	}
 	b = append(b, 0)
@@ -87,7 +88,7 @@ func decodePerson(b []byte, p *person) error {
 		p.Links = grow(p.Links, n)
 		for range n {
 			p.Links = append(p.Links, link{Provider: d.text(), Object: d.text(), ID: d.text(),
-				Known: d.fields(), Wanted: d.fields(), Refused: d.fields(), Account: d.text(), Deleted: d.byte() == 1, Revision: d.long(), Generation: d.long()})
+				Known: d.fields(), Wanted: d.fields(), Refused: d.fields(), Account: d.text(), Deleted: d.byte() == 1, Revision: d.long(), Generation: d.long(), Warnings: d.fields()})
 		}
 	})
 	p.ContactID = d.optional(new(string))

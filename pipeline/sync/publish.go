@@ -1,9 +1,6 @@
 package sync
 
 import (
-	"strconv"
-
-	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/phone"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
@@ -16,6 +13,11 @@ func (w *world) store(e *edit) error {
 	if !e.changed && !e.dirty {
 		return nil
 	}
+	// Unchanged, too: a CRM told a value that lost against a newer one of ours; it is
+	// told again.
+	if !e.silent && w.outbound(e.p) {
+		e.changed = true
+	}
 	if e.changed {
 		w.unindex(e)
 		if err := w.index(e); err != nil {
@@ -25,11 +27,6 @@ func (w *world) store(e *edit) error {
 	}
 	if e.linked {
 		w.wakeAll(e.p)
-	}
-	// Unchanged, too: a CRM told a value that lost against a newer one of ours; it is
-	// told again.
-	if !e.silent {
-		w.outbound(e.p)
 	}
 	w.save(e.p)
 	return nil
@@ -59,7 +56,7 @@ func (w *world) indexed(f *fieldValue) (k state.Kind, v string) {
 	if blank(f.Value) {
 		return 0, ""
 	}
-	switch roleOf(f.Name) {
+	switch w.lines.Role(f.Name) {
 	case profile.Email:
 		return kindEmail, *f.Value
 	case profile.Phone:
@@ -115,77 +112,8 @@ func (w *world) publish(e *edit) {
 	for i := range p.Links {
 		if l := &p.Links[i]; !l.Deleted {
 			c.Links = append(c.Links, schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID})
+			c.Warnings = appendWarnings(c.Warnings, l)
 		}
 	}
 	w.tx.Emit(schemas.TopicSyncContacts, w.t.Name()+"/"+p.ID, c)
-}
-
-// outbound writes to each CRM record what it lacks.
-func (w *world) outbound(p *person) {
-	for i := range p.Links {
-		l := &p.Links[i]
-		pr, ok := w.profile(l.Provider)
-		acc := w.account(l.Provider)
-		if !ok || l.Deleted || acc == nil {
-			continue
-		}
-		o, ok := pr.ObjectByName(l.Object)
-		if !ok {
-			continue
-		}
-		var fields []schemas.Field
-		priority := pipeline.PriorityField
-		for j := range o.Mappings {
-			m := &o.Mappings[j]
-			if m.Direction == profile.Inbound {
-				continue
-			}
-			v, has := w.outward(p, m)
-			if !has {
-				continue
-			}
-			if refused, ok := find(l.Refused, m.CRM); ok && w.alike(m, refused, v) {
-				continue // until it changes
-			}
-			known, told := find(l.Known, m.CRM)
-			if wanted, pending := find(l.Wanted, m.CRM); pending {
-				if w.alike(m, wanted, v) {
-					continue // on its way
-				}
-			} else if told && w.alike(m, known, v) || !told && m.Direction == profile.Bidirectional && m.Role != profile.DoNotCall && blank(v) {
-				continue
-			}
-			fields = set(fields, m.CRM, v)
-			l.Wanted = set(l.Wanted, m.CRM, v)
-			if m.Role == profile.DoNotCall {
-				priority = pipeline.PriorityDoNotCall
-			}
-		}
-		if len(fields) == 0 {
-			continue
-		}
-		l.Revision++
-		w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: personKey(p.ID, l.Object, l.ID), ID: l.ID,
-			Fields: fields, Priority: priority, Revision: l.Revision})
-	}
-}
-
-func personKey(person, object, id string) string { return "person:" + person + ":" + object + ":" + id }
-
-// outward is a field's value in the form of the CRM; has is false where we have
-// nothing to say. A blank is not written: it clears only where a tenant maps it so
-// (B24).
-func (w *world) outward(p *person, m *profile.Mapping) (v *string, has bool) {
-	if m.Role == profile.DoNotCall {
-		if !p.DNC && p.DNCAt == 0 {
-			return nil, false
-		}
-		s := strconv.FormatBool(p.DNC)
-		return &s, true
-	}
-	f, ok := p.field(m.Dialer)
-	if !ok || blank(f.Value) {
-		return nil, false
-	}
-	return cut(m, f.Value), true
 }

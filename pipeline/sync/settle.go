@@ -11,23 +11,22 @@ import (
 func (w *world) learn(r *schemas.AttemptResult) error {
 	for i := range r.Items {
 		it := &r.Items[i]
-		id, isCall := strings.CutPrefix(it.Key, "call:")
-		if !isCall || it.ID == "" || it.Outcome != schemas.Sent {
+		if it.ID == "" || it.Outcome != schemas.Sent {
 			continue
 		}
-		c, ok, err := get(w, calls, kindCall, id)
+		o, err := w.standsFor(it.Key)
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if o == nil {
 			continue
 		}
-		if a := c.activity(r.Provider); a != nil && a.ID == "" && (r.Account == "" || r.Account == a.Account) {
+		if a := o.at(r.Provider); a != nil && a.ID == "" && (r.Account == "" || r.Account == a.Account) {
 			a.ID = it.ID
 			if it.URL != "" {
 				a.URL = it.URL
 			}
-			put(w, calls, kindCall, id, c)
+			o.keep(w)
 		}
 	}
 	return nil
@@ -45,6 +44,8 @@ func (s *Sync) Settle(tx *pipeline.Tx, tenant string, settled []pipeline.Settlem
 	}
 	if !ok {
 		cfg = &schemas.TenantConfig{Tenant: tenant}
+		lines, _ := s.base.Compile(cfg)
+		w.use(lines)
 	}
 	w.cfg = cfg
 	for i := range settled {
@@ -52,50 +53,33 @@ func (s *Sync) Settle(tx *pipeline.Tx, tenant string, settled []pipeline.Settlem
 			return err
 		}
 	}
-	return nil
+	return w.ended(nil)
 }
 
 func (w *world) settle(st *pipeline.Settlement) error {
 	switch {
-	case strings.HasPrefix(st.Key, "call:"):
-		return w.settleCall(st, strings.TrimPrefix(st.Key, "call:"))
+	case strings.HasPrefix(st.Key, callKey("")), strings.HasPrefix(st.Key, happeningKey("")):
+		return w.settleActivity(st)
 	case strings.HasPrefix(st.Key, "person:"):
 		return w.settlePerson(st)
+	case strings.HasPrefix(st.Key, leadKey("")):
+		return w.settleLead(st)
 	case st.Status == schemas.StatusCRMDeleted && st.ID != "": // a read that found nothing
-		if p, ok := w.profile(st.Provider); ok {
-			return w.deleted(p, st.Object, st.ID)
+		p, ok := w.profile(st.Provider)
+		if !ok {
+			return nil
 		}
-	}
-	return nil
-}
-
-func (w *world) settleCall(st *pipeline.Settlement, id string) error {
-	c, ok, err := get(w, calls, kindCall, id)
-	if err != nil || !ok {
-		return err
-	}
-	a := c.activity(st.Provider)
-	if a == nil || a.Account != st.Account {
-		return nil
-	}
-	if st.ID != "" {
-		a.ID = st.ID
-	}
-	if st.URL != "" {
-		a.URL = st.URL
-	}
-	if st.Revision >= a.Revision { // nothing newer waits
-		a.Status, a.Reason, a.At = st.Status, st.Message, w.tx.Now
-		if st.Status == schemas.StatusSynced {
-			a.Reason = ""
+		key, ours, err := w.text(kindActivity, w.linkID(st.Provider, st.Object, st.ID))
+		switch {
+		case err != nil:
+			return err
+		case ours:
+			return w.activityGone(st.Provider, key, st.Message)
+		case st.Object == p.Deal.Object:
+			return w.dealRead(p, st.ID, true, nil)
 		}
-		w.publishRecord(c, a)
-	} else if a.Local && a.ID != "" {
-		w.publishRecord(c, a)
+		return w.deleted(p, st.Object, st.ID)
 	}
-	c.overall()
-	put(w, calls, kindCall, id, c)
-	w.publishCall(c)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 	"github.com/crmstream/crmstream/state"
@@ -28,6 +29,7 @@ const (
 	kindWaiting state.Kind = 'w' // there are such records
 	kindAction  state.Kind = 'D' // action id: it was done
 	kindLoaded  state.Kind = 'L' // provider NUL object: read to its end once
+	kindScript  state.Kind = 'Q' // key of a script → why it is not run any more
 )
 
 // Kinds of timers. Those of deliver are small letters.
@@ -95,6 +97,9 @@ type link struct {
 	// Generation of the account: a link of an earlier one is dropped when its person is
 	// next looked at.
 	Generation int64 `avro:"generation"`
+	// Warnings are the fields whose value was not as it should be, by the dialer's names,
+	// with why: they stay raw inbound, and are left out outbound.
+	Warnings []schemas.Field `avro:"warnings"`
 }
 
 type person struct {
@@ -120,6 +125,11 @@ type activity struct {
 	Person   schemas.Link    `avro:"person"`
 	Revision int64           `avro:"revision"` // of the last write
 	Local    bool            `avro:"local"`    // shown on sync.records under its local key
+	Text     []byte          `avro:"text"`     // hash of the text of which the block was made; empty = of none
+	BlockAt  int64           `avro:"block_at"` // where our block begins in the description, as last wanted
+	BlockLen int64           `avro:"block_len"`
+	AskedAt  int64           `avro:"asked_at"` // ms: what stands in the description is being read; 0 = it is not
+	Ended    string          `avro:"ended"`    // status in which the last write ended; "" = it is on its way
 }
 
 type call struct {
@@ -138,6 +148,8 @@ type call struct {
 	GiveUpAt   int64             `avro:"give_up_at"` // ms, while it is held; 0 = it is not
 	Activities []activity        `avro:"activities"`
 	Ref        string            `avro:"ref"`
+	Tallied    string            `avro:"tallied"` // person whose counters it is in
+	Moved      []string          `avro:"moved"`   // stages that deals were moved to by it
 }
 
 type position struct {
@@ -188,6 +200,13 @@ type world struct {
 	orgs []org
 	want pipeline.Intents
 	ref  string // the input under work
+	// lines is the tenant's mapping in force, env what its transforms know.
+	lines *mapping.Compiled
+	env   *mapping.Env
+	// scripts runs the tenant's scripts; nil if it has none.
+	scripts *scripts
+	// heard is what a CRM has just said of the description of an activity; nil if none did.
+	heard *heard
 }
 
 func get[T any](w *world, c *value.Codec[T], k state.Kind, id string) (*T, bool, error) {
@@ -282,3 +301,88 @@ func (w *world) profile(provider string) (*profile.Profile, bool) {
 func (w *world) timer(due int64, kind byte, id string) {
 	w.tx.Schedule(pipeline.Timer{Due: due, Tenant: w.t.Name(), Kind: kind, ID: id})
 }
+
+// Kinds of state entries and timers of what is logged in a CRM.
+const (
+	kindActivity    state.Kind = 'V' // provider NUL object NUL id → key of what stands there
+	kindDisposition state.Kind = 'G' // provider NUL label by its letters → id; "" = the CRM has it no more
+	kindTodo        state.Kind = 'j' // id on sync.conflicts: it is listed
+	kindSince       state.Kind = 'K' // provider → ms since when it is connected
+	kindMember      state.Kind = 'm' // person NUL call → member
+	kindTotal       state.Kind = 'y' // person → total
+	kindLead        state.Kind = 'N' // provider NUL number → madeLead
+	kindHappening   state.Kind = 'E' // id → happening
+	kindAwaited     state.Kind = 'k' // call id: events wait for its person
+	kindMove        state.Kind = 'Z' // provider NUL object NUL id of a deal → dealMove
+
+	timerTotals  byte = 'C' // person: its counters are to be written
+	timerLead    byte = 'M' // provider NUL number: the create of its lead has ended
+	timerUnheard byte = 'B' // provider NUL key: the CRM did not say what stands in a description
+
+	totalsEvery = 5 * 1000      // ms between two writes of a person's counters
+	hearWithin  = 5 * 60 * 1000 // ms: then a description is written whole
+	leadRetry   = 60 * 1000     // ms between looks at whether the CRM was read
+)
+
+// member is one call in the counters of a person.
+type member struct {
+	Start int64    `avro:"start"` // ms
+	Score *float64 `avro:"score"`
+}
+
+// total is what a person's calls add up to. Nothing in it grows with their number.
+type total struct {
+	Count    int64    `avro:"count"`
+	Last     int64    `avro:"last"`      // ms, start of the last call
+	Score    *float64 `avro:"score"`     // of the last call that has one
+	ScoreAt  int64    `avro:"score_at"`  // ms, its start
+	ScoredBy string   `avro:"scored_by"` // its id
+	Base     int64    `avro:"base"`      // what the CRM had counted before the first of them
+	BaseLast int64    `avro:"base_last"` // ms
+}
+
+// madeLead is the one lead that was made for a number.
+type madeLead struct {
+	Number   string `avro:"number"`
+	Provider string `avro:"provider"`
+	Account  string `avro:"account"`
+	Object   string `avro:"object"`
+	ID       string `avro:"id"`
+	Status   string `avro:"status"`
+	Reason   string `avro:"reason"`
+	Revision int64  `avro:"revision"`
+	Person   string `avro:"person"` // whom the dialer knows with the number; "" = nobody
+}
+
+// happening is an event of the dialer that has a record of its own in a CRM.
+type happening struct {
+	ID         string          `avro:"id"` // type and id of the dialer
+	Type       string          `avro:"type"`
+	At         int64           `avro:"at"`     // ms, when the last word came
+	Fields     []schemas.Field `avro:"fields"` // all that was said, by name
+	CallID     *string         `avro:"call_id"`
+	ContactID  *string         `avro:"contact_id"`
+	Person     string          `avro:"person"`
+	Activities []activity      `avro:"activities"`
+	Status     string          `avro:"status"`
+	Reason     string          `avro:"reason"`
+	HeldOn     []string        `avro:"held_on"`
+	GiveUpAt   int64           `avro:"give_up_at"`
+	Ref        string          `avro:"ref"`
+	Began      int64           `avro:"began"` // ms, when the first word came
+}
+
+// dealMove is a stage that a deal is to move to, once it is known where it stands.
+type dealMove struct {
+	To   string   `avro:"to"`
+	From []string `avro:"from"`
+	At   int64    `avro:"at"`
+}
+
+var (
+	members    = value.New[member]("call in counters")
+	totals     = value.New[total]("counters")
+	madeLeads  = value.New[madeLead]("made lead")
+	happenings = value.New[happening]("event")
+	dealMoves  = value.New[dealMove]("stage of a deal")
+)

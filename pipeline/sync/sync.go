@@ -5,26 +5,30 @@ import (
 	"strconv"
 
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 	"github.com/crmstream/crmstream/state"
 )
 
-// Sync is the function. It holds profiles only.
+// Sync is the function. It holds profiles only, and who runs scripts.
 type Sync struct {
+	base     *mapping.Base
+	scripts  mapping.Scripts // nil = custom transforms are errors
 	profiles map[string]*profile.Profile
 	order    []string // of the profiles, as given
 	zones    zones
 	configs  decodedConfigs
 }
 
-// New returns a Sync for CRMs with these profiles.
-func New(profiles []*profile.Profile) *Sync {
+// New returns a Sync for CRMs with these profiles; scripts may be nil.
+func New(profiles []*profile.Profile, scripts mapping.Scripts) *Sync {
 	s := &Sync{profiles: make(map[string]*profile.Profile, len(profiles))}
 	for _, p := range profiles {
 		s.profiles[p.Provider] = p
 		s.order = append(s.order, p.Provider)
 	}
+	s.base, s.scripts = mapping.NewBase(profiles, s.zones.known), scripts
 	return s
 }
 
@@ -58,7 +62,7 @@ func (s *Sync) Step(tx *pipeline.Tx, in *pipeline.Record, again Again) (pipeline
 	}
 	w.cfg = cfg
 	err = w.apply(in, again)
-	return w.want, err
+	return w.want, w.ended(err)
 }
 
 // Apply is Step for a record whose time has come: it is not held.
@@ -70,7 +74,7 @@ func (s *Sync) Apply(tx *pipeline.Tx, in *pipeline.Record, again Again) (pipelin
 	}
 	w.cfg = cfg
 	err = w.apply(in, again)
-	return w.want, err
+	return w.want, w.ended(err)
 }
 
 func ref(in *pipeline.Record) string {
@@ -111,9 +115,14 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 	if ok && old.Version >= c.Version {
 		return nil // a repeat
 	}
+	lines, problems := w.s.base.Compile(c)
+	if bad := mapping.Errors(problems); len(bad) > 0 && !c.Removed {
+		return pipeline.Rejectf(schemas.ReasonInvalid, "the configuration can't be: %s: %s (crmstream tenants lint says all of it)", bad[0].List, bad[0])
+	}
 	if err := w.adopt(c); err != nil {
 		return err
 	}
+	w.use(lines)
 	put(w, configs, kindConfig, "", &settings{*c, w.orgs})
 	w.tx.Store.Put(state.System(w.tx.Partition, sysTenant, c.Tenant), []byte{1})
 	w.cfg = c
@@ -158,7 +167,7 @@ func (w *world) watch() error {
 		if !ok {
 			pos = &position{}
 		}
-		w.tx.Do(pipeline.Watch{Tenant: w.t.Name(), Account: a, ConfigVersion: w.cfg.Version, Epoch: pos.Epoch, Cursor: pos.Cursor})
+		w.tx.Do(pipeline.Watch{Tenant: w.t.Name(), Account: w.withColumns(a), ConfigVersion: w.cfg.Version, Epoch: pos.Epoch, Cursor: pos.Cursor})
 	}
 	return nil
 }
@@ -215,6 +224,13 @@ func (w *world) change(c *schemas.CRMChange) error {
 	case n != 1:
 		return pipeline.Rejectf(schemas.ReasonInvalid, "a change must have exactly one body, it has %d", n)
 	case c.Record != nil:
+		if p.Deal.Object != "" && c.Object == p.Deal.Object {
+			if err := w.dealRead(p, c.ID, c.Record.Deleted, c.Record.Fields); err != nil {
+				return err
+			}
+		} else if ours, err := w.activityRead(c, c.Record.Deleted, c.Record.Fields); err != nil || ours {
+			return err
+		}
 		return w.record(p, c)
 	case c.Stream != nil:
 		return w.stream(p, c)
@@ -227,9 +243,14 @@ func (w *world) change(c *schemas.CRMChange) error {
 	return w.pageEnd(p, c.PageEnd) // deliver moves the cursor
 }
 
-// reference keeps owners both ways.
+// reference keeps owners both ways, and the CRM's list of dispositions.
 func (w *world) reference(c *schemas.CRMChange) error {
-	if c.Reference.Kind != "owner" {
+	switch c.Reference.Kind {
+	case "owner":
+	case "disposition":
+		w.dispositionSaid(c)
+		return nil
+	default:
 		return nil
 	}
 	var email string
@@ -264,7 +285,7 @@ func (w *world) reference(c *schemas.CRMChange) error {
 func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipeline.Intents, ok bool, err error) {
 	w := &world{s: s, tx: tx, t: tx.Tenant(tm.Tenant), ref: "timer"}
 	switch tm.Kind {
-	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep:
+	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead:
 	default:
 		return w.want, false, nil
 	}
@@ -293,9 +314,15 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipel
 		err = w.giveUp(tm.ID)
 	case timerForget:
 		err = w.forget(tm.ID)
+	case timerTotals:
+		err = w.writeTotals(tm.ID)
+	case timerUnheard:
+		err = w.unheard(tm.ID)
+	case timerLead:
+		err = w.leadMade(tm.ID)
 	}
 	if err != nil {
 		err = fmt.Errorf("timer %c %q: %w", tm.Kind, tm.ID, err)
 	}
-	return w.want, true, err
+	return w.want, true, w.ended(err)
 }

@@ -33,6 +33,14 @@ type zones struct {
 	m atomic.Pointer[map[string]*time.Location]
 }
 
+// known returns a zone by its IANA name; nil where there is none of that name.
+func (z *zones) known(name string) *time.Location {
+	if _, ok := zoneFiles[name]; !ok && name != "UTC" {
+		return nil
+	}
+	return z.get(name)
+}
+
 // get returns a zone by its IANA name; UTC where there is none of that name.
 func (z *zones) get(name string) *time.Location {
 	m := z.m.Load()

@@ -3,10 +3,13 @@ package task_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -70,6 +73,10 @@ type world struct {
 	status  map[string]string // call → last on sync.calls
 	logged  map[string][]schemas.Logged
 	bad     int // answers that cost a try
+	// typed is what a rep wrote into a description, by provider/object/id; blind are those
+	// that a read did not show.
+	typed map[string][]string
+	blind map[string]bool
 }
 
 func profiles() []*profile.Profile {
@@ -167,6 +174,7 @@ func (w *world) answer(f *flight, how string) {
 		ir := schemas.ItemResult{Key: at.Items[i].Key, Outcome: schemas.Sent}
 		if at.Kind == schemas.KindRead {
 			r.Items = append(r.Items, ir)
+			w.read(at, at.Items[i].ID, how)
 			continue
 		}
 		switch how {
@@ -212,6 +220,46 @@ func (w *world) answer(f *flight, how string) {
 	}
 }
 
+// read hands over what the CRM has of a record, if it answers at all.
+func (w *world) read(at *schemas.Attempt, id, how string) {
+	k := at.Provider + "/" + at.Object + "/" + id
+	had, ok := w.crm.records[k]
+	if !ok || !strings.HasPrefix(how, "taken") {
+		w.blind[k] = true
+		return
+	}
+	c := &schemas.CRMChange{Provider: at.Provider, Object: at.Object, ID: id, Record: &schemas.RecordRead{ModifiedAt: start, Cause: "read"}}
+	for _, name := range slices.Sorted(maps.Keys(had)) {
+		c.Record.Fields = append(c.Record.Fields, schemas.Text(name, had[name]))
+	}
+	w.step(c)
+}
+
+// typing lets a rep write into the description of a call that is logged, while nothing of
+// ours is on its way to it.
+func (w *world) typing(t *rapid.T) {
+	id := "c" + strconv.Itoa(rapid.IntRange(1, 3).Draw(t, "call"))
+	if w.status[id] != schemas.StatusSynced || len(w.open()) > 0 {
+		return
+	}
+	l := rapid.SampledFrom(w.logged[id]).Draw(t, "activity")
+	k := l.Provider + "/" + l.Object + "/" + l.ID
+	r := w.crm.records[k]
+	if r == nil || len(w.typed[k]) == 2 || slices.ContainsFunc(w.flights, func(f *flight) bool { return f.at.OverBy > w.m.Now }) {
+		return
+	}
+	text, field := fmt.Sprintf("typed %d", len(w.typed[k])), "Description"
+	if l.Provider == "hs" {
+		field = "hs_call_body"
+	}
+	w.typed[k] = append(w.typed[k], text)
+	if rapid.Bool().Draw(t, "above") {
+		r[field] = text + "\n" + r[field]
+	} else {
+		r[field] += "\n" + text
+	}
+}
+
 func (w *world) open() (fs []*flight) {
 	for _, f := range w.flights {
 		if !f.answered && f.at.OverBy > w.m.Now {
@@ -229,8 +277,10 @@ func number(i int) string { return "+1415555010" + strconv.Itoa(i) }
 // same bytes (P9).
 func TestAnyOrderConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{t: t, m: pipetest.NewMachine(profiles(), start), crm: newFakeCRM(), status: make(map[string]string), logged: make(map[string][]schemas.Logged)}
-		w.step(&schemas.TenantConfig{Tenant: "acme", Version: 1, Country: "US", TimeZone: "UTC", Accounts: []schemas.Account{{Provider: "sf", ID: "o"}, {Provider: "hs", ID: "p"}}})
+		w := &world{t: t, m: pipetest.NewMachine(profiles(), start), crm: newFakeCRM(), status: make(map[string]string), logged: make(map[string][]schemas.Logged), typed: make(map[string][]string), blind: make(map[string]bool)}
+		w.step(&schemas.TenantConfig{Tenant: "acme", Version: 1, Country: "US", TimeZone: "UTC", Accounts: []schemas.Account{{Provider: "sf", ID: "o"}, {Provider: "hs", ID: "p"}},
+			Mappings: []schemas.FieldMapping{{Entity: schemas.EntityContact, Field: "call_count"}, {Entity: schemas.EntityContact, Field: "last_called_at"}}})
+		meetings := make(map[string]int64)
 		var inputs []any
 		newest := make(map[string]*schemas.CallEvent)
 		t.Repeat(map[string]func(*rapid.T){
@@ -258,6 +308,21 @@ func TestAnyOrderConverges(t *testing.T) {
 				inputs = append(inputs, v)
 				w.step(v)
 			},
+			"notes": func(t *rapid.T) {
+				id, n := "c"+strconv.Itoa(rapid.IntRange(1, 3).Draw(t, "call")), rapid.Int64Range(1, 50).Draw(t, "at")
+				v := &schemas.DialerEvent{EventID: "e", Type: "call_updated", At: start - n, CallID: &id, Fields: []schemas.Field{schemas.Text("notes", fmt.Sprintf("note %d", n))}}
+				inputs = append(inputs, v)
+				w.step(v)
+			},
+			"meeting": func(t *rapid.T) {
+				i, n := rapid.IntRange(1, 3).Draw(t, "contact"), rapid.Int64Range(1, 4).Draw(t, "word")
+				id, contact := "m"+strconv.Itoa(i), "d"+strconv.Itoa(i)
+				meetings[id] = max(meetings[id], n)
+				v := &schemas.DialerEvent{EventID: "e", Type: "meeting_booked", At: start - 100 + n, ContactID: &contact, Fields: []schemas.Field{
+					schemas.Text("meeting_id", id), schemas.Text("phone", number(i)), schemas.Text("starts_at", strconv.FormatInt(start+n*3_600_000, 10)), schemas.Text("title", "Demo")}}
+				inputs = append(inputs, v)
+				w.step(v)
+			},
 			"again": func(t *rapid.T) {
 				if len(inputs) > 0 {
 					w.step(rapid.SampledFrom(inputs).Draw(t, "input"))
@@ -268,8 +333,9 @@ func TestAnyOrderConverges(t *testing.T) {
 					w.answer(rapid.SampledFrom(open).Draw(t, "attempt"), rapid.SampledFrom([]string{"taken", "taken", "taken", "taken twice", "taken, unanswered", "unanswered", "busy", "limit", "credential", "batch"}).Draw(t, "how"))
 				}
 			},
-			"time":  func(t *rapid.T) { w.tick(rapid.Int64Range(1, 20_000).Draw(t, "ms")) },
-			"owner": func(t *rapid.T) { w.resume() },
+			"typing": func(t *rapid.T) { w.typing(t) },
+			"time":   func(t *rapid.T) { w.tick(rapid.Int64Range(1, 20_000).Draw(t, "ms")) },
+			"owner":  func(t *rapid.T) { w.resume() },
 		})
 		for i := 1; i <= 3; i++ {
 			w.step(record("sf", i, 9))
@@ -282,6 +348,8 @@ func TestAnyOrderConverges(t *testing.T) {
 			w.tick(20_000)
 		}
 		w.settled(newest)
+		w.met(meetings)
+		w.kept()
 		w.again()
 	})
 }
@@ -330,7 +398,9 @@ func (w *world) settled(newest map[string]*schemas.CallEvent) {
 		w.t.Fatal(err)
 	}
 	for id, ev := range newest {
-		for _, p := range []struct{ provider, object, field string }{{"sf", "Task", "CallDisposition"}, {"hs", "calls", "hs_call_disposition"}} {
+		// The second CRM has no such outcome: there it stands in the text.
+		for _, p := range []struct{ provider, object, field, block string }{{"sf", "Task", "CallDisposition", "%[2]s"},
+			{"hs", "calls", "hs_call_body", "Disposition: %[2]s<br>--- End of Call Log ---"}} {
 			ids := w.crm.byCall[p.provider+"/"+id]
 			if len(ids) > 1 {
 				w.t.Errorf("call %s is in %s %d times", id, p.provider, len(ids))
@@ -345,8 +415,40 @@ func (w *world) settled(newest map[string]*schemas.CallEvent) {
 				w.t.Errorf("call %s is %s, in %s %d times, after %d failures", id, w.status[id], p.provider, len(ids), w.bad)
 				continue
 			}
-			if got := w.crm.records[p.provider+"/"+p.object+"/"+ids[0]][p.field]; got != *ev.Disposition {
+			if got := w.crm.records[p.provider+"/"+p.object+"/"+ids[0]][p.field]; !strings.Contains(got, fmt.Sprintf(p.block, id, *ev.Disposition)) || p.field != "CallDisposition" && strings.Count(got, "Call Log (") != 1 {
 				w.t.Errorf("call %s in %s is %q, edited last to %q", id, p.provider, got, *ev.Disposition)
+			}
+			lead := w.crm.records["sf/Lead/L"+id[1:]]
+			if p.provider == "sf" && w.bad <= 5 && lead["Calls"] != "1" {
+				w.t.Errorf("the person of call %s has %q calls", id, lead["Calls"])
+			}
+		}
+	}
+}
+
+// kept checks that what reps typed is still there, but for what no read has shown.
+func (w *world) kept() {
+	for k, texts := range w.typed {
+		r := w.crm.records[k]
+		for _, text := range texts {
+			if !w.blind[k] && w.bad == 0 && !strings.Contains(r["Description"]+r["hs_call_body"], text) {
+				w.t.Errorf("%s has lost %q: %v", k, text, r)
+			}
+		}
+	}
+}
+
+// met checks that each meeting is one record in each CRM, as it was last told of.
+func (w *world) met(meetings map[string]int64) {
+	for id, n := range meetings {
+		for _, p := range []struct{ provider, object, field string }{{"sf", "Event", "Start"}, {"hs", "meetings", "start"}} {
+			ids := w.crm.byCall[p.provider+"/meeting_booked:"+id]
+			if len(ids) == 0 && (w.bad > 5 || len(w.crm.byCall["sf/meeting_booked:"+id])+len(w.crm.byCall["hs/meeting_booked:"+id]) > 0) {
+				continue // given up; or the person came to this CRM after the meeting
+			}
+			want := time.UnixMilli(start + n*3_600_000).UTC().Format("15:04")
+			if len(ids) != 1 || w.bad <= 5 && w.crm.records[p.provider+"/"+p.object+"/"+ids[0]][p.field] != want {
+				w.t.Errorf("meeting %s is in %s %d times, %v, want it at %s", id, p.provider, len(ids), w.crm.records, want)
 			}
 		}
 	}

@@ -6,14 +6,28 @@ import (
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/deliver"
+	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/pipeline/sync"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
 
+// Option changes a task.
+type Option func(*options)
+
+type options struct{ scripts mapping.Scripts }
+
+// WithScripts sets who runs the scripts of custom transforms; without it they are
+// errors.
+func WithScripts(s mapping.Scripts) Option { return func(o *options) { o.scripts = s } }
+
 // New returns the task for CRMs with these profiles.
-func New(profiles []*profile.Profile) pipeline.Task {
-	return &task{sync.New(profiles), deliver.New(profiles)}
+func New(profiles []*profile.Profile, opts ...Option) pipeline.Task {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return &task{sync.New(profiles, o.scripts), deliver.New(profiles)}
 }
 
 type task struct {

@@ -36,6 +36,9 @@ type Mapping struct {
 	Direction Direction
 	Role      Role
 	MaxLength int // characters that the CRM takes; 0 = no limit known
+	// Optional fields are a tenant's own: the CRM may lack them, and would refuse a write
+	// whole. They are written only where the tenant's configuration names them.
+	Optional bool
 }
 
 // Object is one kind of CRM record that stands for a person.
@@ -60,23 +63,24 @@ type Source struct {
 	Every time.Duration
 }
 
-// Call is what an activity is rendered from.
+// Call is what an activity is rendered from. Its text and its outcome are no part of
+// it: they go into the fields that Activity names.
 type Call struct {
-	ID           string
-	Revision     int64
-	Direction    string
-	StartedAt    int64 // ms
-	Duration     *int32
-	From, To     string
-	Disposition  string
-	Notes        string
+	ID          string
+	Revision    int64
+	Kind        string // "missed", …; "" = an ordinary call
+	Direction   string
+	StartedAt   int64 // ms
+	Duration    *int32
+	From, To    string
+	Disposition string // in the dialer's words
+	// RecordingURL is there where the CRM has a field for it.
 	RecordingURL string
-	AgentEmail   string
-	OwnerID      string         // the CRM's id of the agent; "" = not known there
+	OwnerID      string         // the CRM's id of whoever is to own the activity; "" = nobody is known
 	TimeZone     *time.Location // of the event, else of the tenant
 	Person       schemas.Link   // the record that the call is logged on
 	AccountID    string         // its company in the CRM; "" = none
-	Score        *float64
+	DealID       string         // the deal that it is about; "" = none
 }
 
 // Activity says how a call is written to the CRM.
@@ -88,6 +92,91 @@ type Activity struct {
 	// Render returns the fields, sorted by name, and the records that the activity
 	// is to be linked to by association. Same call, same answer.
 	Render func(Call) (fields []schemas.Field, associations []schemas.Link)
+	// Body holds the text of a call.
+	Body Body
+	// Disposition holds the outcome.
+	Disposition Disposition
+	// OwnerField holds the owner. It is never cleared.
+	OwnerField string
+	// RecordingField takes the address of the recording; "" = the CRM has none of its own.
+	RecordingField string
+	// HasNumbers says that the activity has fields for both numbers.
+	HasNumbers bool
+}
+
+// Body is a field that holds a long text which people edit, too.
+type Body struct {
+	Field string // "" = none
+	Max   int    // characters, of HTML where it is that; 0 = no limit known
+	HTML  bool
+}
+
+// Disposition is the field that holds the outcome of a call.
+type Disposition struct {
+	Field string // "" = none
+	Max   int    // characters; 0 = no limit known
+	// Listed says that the CRM takes the ids of a list alone, not words.
+	Listed bool
+	// IDs are those of the list that every account has, by label, compared by letters and
+	// digits alone.
+	IDs []schemas.Field
+	// Defaults is what the dialer's dispositions are here, unless a tenant says otherwise:
+	// fields of the activity. Where they lack Field, that is the dialer's word.
+	Defaults []DispositionDefault
+}
+
+// DispositionDefault is what one disposition of the dialer is in the CRM.
+type DispositionDefault struct {
+	Label  string
+	Fields []schemas.Field // by name
+}
+
+// Happening is what the record of an event is rendered from.
+type Happening struct {
+	ID        string // unique in the tenant
+	Type      string // "meeting_booked", …
+	At        int64  // ms: of a meeting its start, else when it happened
+	EndsAt    int64  // ms; 0 = not said
+	Title     string
+	Location  string
+	Cancelled bool
+	OwnerID   string
+	TimeZone  *time.Location
+	Person    schemas.Link
+	AccountID string
+	DealID    string
+}
+
+// Target is a kind of record that an event of the dialer may become.
+type Target struct {
+	Name          string // "task", "event"
+	Object        string // "Task", "meetings"
+	IdentityField string
+	Body          Body
+	// Render is as Activity's. Nil: the tenant says what kind of event it is, which stands
+	// behind Object and a colon, and which fields it has; it is sent once and never changed.
+	Render func(Happening) (fields []schemas.Field, associations []schemas.Link)
+}
+
+// At is the field of a Target without Render that says when it happened.
+const At = "@at"
+
+// Deal is the kind of record that stands for a deal; its stage is moved by a tenant's
+// rules.
+type Deal struct {
+	Object string // "Opportunity", "deals"; "" = none
+	Stage  string // field
+	// Closed is the field that says whether it is; a deal that does not say is moved only
+	// out of stages that the rule names.
+	Closed string
+}
+
+// NewPerson is how a lead is made for a number that nobody has.
+type NewPerson struct {
+	Object string // "Lead", "contacts"; "" = none is made
+	Phone  string // field that takes the number
+	// Fields are what the CRM wants of each, by name: nothing else is known.
+	Fields []schemas.Field
 }
 
 // Limits bound what one request may carry.
@@ -108,8 +197,14 @@ type Profile struct {
 	Provider string
 	Objects  []Object // by Rank
 	Activity Activity
-	Sources  []Source
-	Limits   Limits
+	// Targets are what events may become; Events says what they become where a tenant says
+	// nothing: a type that is not there becomes nothing.
+	Targets []Target
+	Events  []schemas.EventTarget
+	Deal    Deal
+	New     NewPerson
+	Sources []Source
+	Limits  Limits
 	// NormalizeID returns the one form of a record id (Salesforce has two); nil = as it is.
 	NormalizeID func(string) string
 }
@@ -119,6 +214,16 @@ func (p *Profile) ObjectByName(name string) (*Object, bool) {
 	for i := range p.Objects {
 		if p.Objects[i].Name == name {
 			return &p.Objects[i], true
+		}
+	}
+	return nil, false
+}
+
+// TargetByName returns the target of that name.
+func (p *Profile) TargetByName(name string) (*Target, bool) {
+	for i := range p.Targets {
+		if p.Targets[i].Name == name {
+			return &p.Targets[i], true
 		}
 	}
 	return nil, false

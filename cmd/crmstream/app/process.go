@@ -27,8 +27,10 @@ import (
 	"github.com/crmstream/crmstream/connectors"
 	"github.com/crmstream/crmstream/connectors/all"
 	"github.com/crmstream/crmstream/connectors/host"
+	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/run"
 	"github.com/crmstream/crmstream/pipeline/run/embedded"
+	"github.com/crmstream/crmstream/pipeline/script"
 	"github.com/crmstream/crmstream/pipeline/task"
 	"github.com/crmstream/crmstream/schemas/profile"
 	"github.com/crmstream/crmstream/schemas/registry"
@@ -45,10 +47,12 @@ type Process struct {
 	broker  *embedded.Broker
 	db      *disk.DB
 	host    *host.Host
+	scripts *script.Host
 	runner  *run.Runner
 	codec   *registry.Codec
 	brokers []string
 	regURL  string
+	task    pipeline.Task
 	http    net.Listener
 	server  *http.Server
 	advice  []string
@@ -110,9 +114,11 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Proces
 	if err != nil {
 		return p, err
 	}
+	p.scripts = script.New(script.Options{})
+	p.task = task.New(profiles, task.WithScripts(p.scripts))
 	p.runner, err = run.New(run.Config{
 		Brokers: p.brokers, Opts: []kgo.Opt{kgo.ClientID(status.ClientIDPrefix + advertised(p.http.Addr()))}, Group: cfg.Kafka.Group, Instance: instance, Static: true, Dir: cfg.Data, RefuseForeignState: true, Session: cfg.Kafka.Session, Partitions: int32(cfg.Kafka.Partitions),
-		Codec: p.codec, Task: task.New(profiles), Effects: p.host, DB: p.db, Log: log, Metrics: metrics,
+		Codec: p.codec, Task: p.task, Effects: p.host, DB: p.db, Log: log, Metrics: metrics,
 	})
 	if err != nil {
 		return p, err
@@ -233,6 +239,10 @@ func (p *Process) serveMetrics(reg *prometheus.Registry) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(p.runner.Status())
 	})
+	if x, ok := p.task.(task.Explainer); ok {
+		mux.Handle("GET /api/tenants/{tenant}/explain", &explainer{token: p.cfg.HTTP.Token, partitions: int32(p.cfg.Kafka.Partitions),
+			owned: func() []run.PartitionStatus { return p.runner.Status().Partitions }, store: p.db.Store, task: x, now: time.Now})
+	}
 	mux.Handle("/webhooks/", p.host.WebhookHandler())
 	p.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
@@ -265,6 +275,9 @@ func (p *Process) Close(ctx context.Context) error {
 	var err error
 	if p.host != nil {
 		err = errors.Join(err, p.host.Close(ctx))
+	}
+	if p.scripts != nil {
+		err = errors.Join(err, p.scripts.Close())
 	}
 	if p.db != nil {
 		err = errors.Join(err, p.db.Close())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/crmstream/crmstream/connectors/all"
 	"github.com/crmstream/crmstream/pipeline/run"
+	"github.com/crmstream/crmstream/pipeline/script"
 	"github.com/crmstream/crmstream/pipeline/task"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -33,7 +34,9 @@ func replayCommand() *cobra.Command {
 			if err := codec.Register(cmd.Context()); err != nil {
 				return err
 			}
-			rep, err := run.Replay(cmd.Context(), run.ReplayConfig{Brokers: brokers, Partitions: int32(c.Kafka.Partitions), Codec: codec, Task: task.New(profiles)})
+			scripts := script.New(script.Options{Time: -1}) // what was cut off then is switched off by an input
+			defer scripts.Close()
+			rep, err := run.Replay(cmd.Context(), run.ReplayConfig{Brokers: brokers, Partitions: int32(c.Kafka.Partitions), Codec: codec, Task: task.New(profiles, task.WithScripts(scripts))})
 			if err != nil {
 				return err
 			}

@@ -15,8 +15,9 @@ import (
 )
 
 func tenantsCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "tenants", Short: "Apply, list, show and remove tenants"}
-	cmd.AddCommand(tenantsApplyCommand(), tenantsListCommand(), tenantsShowCommand(), tenantsRemoveCommand())
+	cmd := &cobra.Command{Use: "tenants", Short: "Check, apply, list, show, roll back and remove tenants"}
+	cmd.AddCommand(tenantsLintCommand(), tenantsTestCommand(), tenantsDiffCommand(), tenantsPreviewCommand(), tenantsApplyCommand(), tenantsHistoryCommand(),
+		tenantsRollbackCommand(), tenantsSchemaCommand(), tenantsListCommand(), tenantsShowCommand(), tenantsRemoveCommand())
 	return cmd
 }
 
@@ -44,11 +45,14 @@ func tenantsApplyCommand() *cobra.Command {
 				return err
 			}
 			defer done()
-			configs, err := config.Tenants(inputName(file), src, c.Servers, all.Providers())
+			docs, err := config.Documents(inputName(file), src, c.Servers, all.Providers())
 			if err != nil {
 				return err
 			}
-			applied, err := reg.Apply(cmd.Context(), configs)
+			if err := examples(cmd, docs); err != nil {
+				return err
+			}
+			applied, err := reg.Apply(cmd.Context(), configsOf(docs))
 			for _, a := range applied {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s is at version %d\n", a.Tenant, a.Version)
 			}
@@ -59,6 +63,16 @@ func tenantsApplyCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the file; - for standard input")
 	_ = cmd.MarkFlagRequired("file")
 	return cmd
+}
+
+func tenantsSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of a tenant's file, for editors", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := cmd.OutOrStdout().Write(config.Schema(all.Providers()))
+			return err
+		},
+	}
 }
 
 func readInput(cmd *cobra.Command, file string) ([]byte, error) {

@@ -53,6 +53,9 @@ type HTTP struct {
 	// PublicURL is the address under which CRMs reach Listen; signatures are checked
 	// against it.
 	PublicURL string `yaml:"public_url"`
+	// Token is a reference to what a caller of crmstream explain must know, where it is
+	// not on the same machine; "" = nobody else is answered.
+	Token string `yaml:"token"`
 }
 
 // Log says what is logged.
@@ -131,6 +134,9 @@ func (c *Config) check(p *strictyaml.Places) []strictyaml.Mistake {
 		if why := badURL(c.HTTP.PublicURL); why != "" {
 			bad("http.public_url", "https://HOST", "http.public_url %s", why)
 		}
+	}
+	if t := c.HTTP.Token; t != "" && !IsReference(t) {
+		bad("http.token", "env:NAME or file:PATH", "http.token must be a reference to the secret, not the secret")
 	}
 	for provider, apps := range c.Webhooks {
 		for app, ref := range apps {

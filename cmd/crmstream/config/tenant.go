@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -17,13 +18,39 @@ type tenantDoc struct {
 	Tenant   string             `yaml:"tenant"`
 	TimeZone string             `yaml:"timezone"`
 	Country  string             `yaml:"country"`
+	Currency string             `yaml:"currency"`
+	Locale   string             `yaml:"locale"`
+	Primary  string             `yaml:"primary"`
 	Calls    callsDoc           `yaml:"calls"`
 	CRM      map[string]*crmDoc `yaml:"crm"`
+
+	Mapping      map[string]map[string]strictyaml.Node `yaml:"mapping"`
+	Conflicts    map[string]string                     `yaml:"conflicts"`
+	Dedupe       []strictyaml.Node                     `yaml:"dedupe"`
+	Dispositions map[string]strictyaml.Node            `yaml:"dispositions"`
+	Owners       map[string]string                     `yaml:"owners"`
+	Events       map[string]map[string]strictyaml.Node `yaml:"events"`
+	Stages       []stageDoc                            `yaml:"stages"`
 }
 
 type callsDoc struct {
 	MinSeconds   int32  `yaml:"min_seconds"`
 	DefaultOwner string `yaml:"default_owner"`
+	// Skip are kinds of calls that are not logged, SkipDirections directions.
+	Skip           []string `yaml:"skip"`
+	SkipDirections []string `yaml:"skip_directions"`
+	LogBefore      bool     `yaml:"log_before"`
+	CreateLead     bool     `yaml:"create_lead"`
+	Notes          string   `yaml:"notes"`
+	Recording      string   `yaml:"recording"`
+	RecordingBase  string   `yaml:"recording_base"`
+}
+
+func (d *callsDoc) policy() schemas.CallPolicy {
+	slices.Sort(d.Skip)
+	slices.Sort(d.SkipDirections)
+	return schemas.CallPolicy{SkipKinds: d.Skip, SkipDirections: d.SkipDirections, LogBefore: d.LogBefore, CreateLead: d.CreateLead,
+		NotesLayout: d.Notes, Recording: d.Recording, RecordingBase: strings.TrimRight(d.RecordingBase, "/")}
 }
 
 type crmDoc struct {
@@ -31,40 +58,12 @@ type crmDoc struct {
 	Server   string            `yaml:"server"`
 	Auth     map[string]string `yaml:"auth"`
 	Settings map[string]string `yaml:"settings"`
+	// Scope says which records are synced, by kind of record.
+	Scope map[string]strictyaml.Node `yaml:"scope"`
 }
 
 // secretSettings hold secrets whatever the provider: references only.
 var secretSettings = map[string]bool{"key": true, "token": true, "client_secret": true, "refresh_token": true, "password": true}
-
-// Tenants reads the tenants of a file: one document each. Version and AppliedAt
-// are the caller's to set.
-func Tenants(file string, src []byte, servers map[string]string, providers []connectors.Provider) ([]schemas.TenantConfig, error) {
-	var docs []*tenantDoc
-	places, err := strictyaml.DecodeAll(file, src, func() any {
-		docs = append(docs, &tenantDoc{TimeZone: "UTC", Country: "US"})
-		return docs[len(docs)-1]
-	})
-	if err != nil {
-		return nil, err
-	}
-	var mistakes strictyaml.Mistakes
-	var configs []schemas.TenantConfig
-	seen := make(map[string]bool)
-	for i, d := range docs {
-		tc, ms := d.config(places[i], servers, providers)
-		if seen[d.Tenant] {
-			ms = append(ms, places[i].Mistake("tenant", fmt.Sprintf("the tenant %q stands in this file twice", d.Tenant), ""))
-		}
-		seen[d.Tenant] = true
-		mistakes = append(mistakes, ms...)
-		tc.Document = places[i].Source
-		configs = append(configs, tc)
-	}
-	if len(docs) == 0 {
-		mistakes = append(mistakes, strictyaml.Mistake{File: file, What: "no tenant in it", Mend: "tenant: NAME"})
-	}
-	return configs, mistakes.Err()
-}
 
 func (d *tenantDoc) config(p *strictyaml.Places, servers map[string]string, providers []connectors.Provider) (schemas.TenantConfig, []strictyaml.Mistake) {
 	var ms []strictyaml.Mistake

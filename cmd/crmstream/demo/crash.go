@@ -29,6 +29,9 @@ type CrashOptions struct {
 	// Kills are by SIGKILL; a pause is a SIGSTOP for longer than the session; one that
 	// leaves is stopped cleanly and joins again.
 	Kills, Pauses, Leaves, BrokerKills int
+	// Held and Late are the shares, 0 to 1, of the CRMs' writes that are applied at once
+	// and answered up to 30 s later, or carried out after the client has gone.
+	Held, Late float64
 	// Kafka is the broker; nil = crmstream broker.
 	Kafka Kafka
 	Rate  int
@@ -56,11 +59,14 @@ type CrashReport struct {
 	Seed        uint64 `json:"seed"`
 	// Disagree lists persons whose title on sync.contacts is not the CRM's.
 	Disagree []string `json:"disagree"`
+	// Refused lists dead letters: nothing that the test sends is refused by a CRM.
+	Refused []string `json:"refused"`
 	// Believers lists partitions that two processes held at one time.
 	Believers []string `json:"believers"`
 	// FailoverMS is the longest time, in ms, from a SIGKILL of a process until every
 	// partition was held again, the processes' own start included.
 	FailoverMS int64 `json:"failover_ms"`
+	Order      Order `json:"order"`
 	// Restores of the last pipeline processes.
 	RestoredFull int64  `json:"restored_full"`
 	RestoredTail int64  `json:"restored_tail"`
@@ -70,7 +76,7 @@ type CrashReport struct {
 
 // Good reports whether nothing is lost, doubled or in disagreement.
 func (r *CrashReport) Good() bool {
-	return r.Lost == 0 && r.Duplicated == 0 && len(r.Disagree) == 0 && len(r.Believers) == 0 && r.Note == ""
+	return r.Lost == 0 && r.Duplicated == 0 && len(r.Disagree) == 0 && len(r.Believers) == 0 && len(r.Refused) == 0 && r.Note == "" && r.Order.good()
 }
 
 // crashTest is the state of one run.
@@ -85,8 +91,9 @@ type crashTest struct {
 	runs   []*pipelineProcess
 	watch  *watcher
 	mu     sync.Mutex
-	wanted map[string]bool
+	wanted map[string]int64  // tenant/call → newest revision that Kafka acknowledged
 	titles map[string]string // tenant/id → last title written
+	pauses pauses
 }
 
 // Crash runs the test.
@@ -94,7 +101,7 @@ func Crash(ctx context.Context, o CrashOptions) (_ *CrashReport, err error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
-	c := &crashTest{o: o, procs: map[string]*child{}, wanted: map[string]bool{}, titles: map[string]string{}, sim: simClient{&http.Client{Timeout: 30 * time.Second}}}
+	c := &crashTest{o: o, procs: map[string]*child{}, wanted: map[string]int64{}, titles: map[string]string{}, sim: simClient{&http.Client{Timeout: 30 * time.Second}}}
 	c.o.Processes = max(1, o.Processes)
 	defer func() {
 		for _, p := range c.procs {
@@ -105,7 +112,7 @@ func Crash(ctx context.Context, o CrashOptions) (_ *CrashReport, err error) {
 		return nil, err
 	}
 	defer c.cl.Close()
-	rep := &CrashReport{Seed: o.Seed, Processes: c.o.Processes, Disagree: []string{}, Believers: []string{}}
+	rep := &CrashReport{Seed: o.Seed, Processes: c.o.Processes, Disagree: []string{}, Refused: []string{}, Believers: []string{}}
 	if err := c.play(ctx, rep); err != nil {
 		return nil, err
 	}
@@ -129,6 +136,9 @@ func (c *crashTest) play(ctx context.Context, rep *CrashReport) error {
 		defer wg.Done()
 		c.edits(play)
 	}()
+	if err := c.misbehave(ctx); err != nil {
+		return err
+	}
 	killed := make(chan error, 1)
 	go func() { killed <- c.killer(play, rep) }()
 	wg.Add(1)
@@ -140,14 +150,21 @@ func (c *crashTest) play(ctx context.Context, rep *CrashReport) error {
 	err = errors.Join(err, <-killed)
 	stop()
 	wg.Wait()
-	return err
+	return errors.Join(err, c.behave(ctx))
 }
 
+// revised is how many of the last calls a new revision may be of: some came just now
+// and are on their way, some wait for a held answer.
+const revised = 2000
+
+// calls sends calls at the rate, and beside every third a new revision of one that was
+// sent before.
 func (c *crashTest) calls(ctx context.Context) error {
 	g := dialer.NewGenerator(c.o.Seed)
 	rng := rand.New(rand.NewPCG(c.o.Seed, 1))
 	tick := time.NewTicker(time.Second / time.Duration(c.o.Rate))
 	defer tick.Stop()
+	var sent []dialer.Call
 	for n := 1; n <= c.o.Calls; n++ {
 		select {
 		case <-ctx.Done():
@@ -156,20 +173,44 @@ func (c *crashTest) calls(ctx context.Context) error {
 		}
 		t := c.w.tenants[rng.IntN(len(c.w.tenants))]
 		p := t.people[rng.IntN(len(t.people))]
-		id := "call-" + strconv.Itoa(n)
-		rec, err := dialer.Record(c.codec, g.Next(t.name, id, p.phone, rep, time.Now()))
-		if err != nil {
+		call := g.Next(t.name, "call-"+strconv.Itoa(n), p.phone, rep, time.Now())
+		if err := c.produce(ctx, &call); err != nil {
 			return err
 		}
-		c.cl.Produce(ctx, rec, func(_ *kgo.Record, err error) {
-			if err == nil { // acknowledged: from here on it must not be lost
-				c.mu.Lock()
-				c.wanted[t.name+"/"+id] = true
-				c.mu.Unlock()
+		sent = append(sent, call)
+		if rng.IntN(3) == 0 {
+			back := 1 + rng.IntN(min(len(sent), revised))
+			if rng.IntN(2) == 0 {
+				back = 1 + rng.IntN(min(len(sent), 50))
 			}
-		})
+			old := &sent[len(sent)-back]
+			old.Event.Revision++
+			if err := c.produce(ctx, old); err != nil {
+				return err
+			}
+		}
 	}
 	return c.cl.Flush(ctx)
+}
+
+// produce sends a call whose notes say its revision.
+func (c *crashTest) produce(ctx context.Context, call *dialer.Call) error {
+	ev := call.Event
+	notes := fmt.Sprintf("%s This is revision %d.", *ev.Notes, ev.Revision)
+	ev.Notes = &notes
+	rec, err := dialer.Record(c.codec, dialer.Call{Tenant: call.Tenant, Event: ev})
+	if err != nil {
+		return err
+	}
+	c.cl.Produce(ctx, rec, func(_ *kgo.Record, err error) {
+		if err == nil { // acknowledged: from here on it must not be lost
+			c.mu.Lock()
+			key := call.Tenant + "/" + ev.CallID
+			c.wanted[key] = max(c.wanted[key], ev.Revision)
+			c.mu.Unlock()
+		}
+	})
+	return nil
 }
 
 func (c *crashTest) edits(ctx context.Context) {
@@ -196,7 +237,7 @@ func (c *crashTest) edits(ctx context.Context) {
 	}
 }
 
-// settle waits until the CRMs hold every acknowledged call.
+// settle waits until the CRMs hold every acknowledged call in its newest revision.
 func (c *crashTest) settle(ctx context.Context, rep *CrashReport) error {
 	deadline := time.Now().Add(4 * time.Minute)
 	for {
@@ -204,12 +245,16 @@ func (c *crashTest) settle(ctx context.Context, rep *CrashReport) error {
 		if err := count(ctx, c.sim, c.w, c.wanted, &v); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.o.Out, "%d calls, %d not in a CRM yet, %d duplicated\n", v.Calls, v.Lost, v.Duplicated)
-		if v.Lost == 0 {
+		stale, err := c.stale(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.o.Out, "%d calls, %d not in a CRM yet, %d in an old revision, %d duplicated\n", v.Calls, v.Lost, len(stale), v.Duplicated)
+		if v.Lost == 0 && len(stale) == 0 {
 			break
 		}
 		if time.Now().After(deadline) {
-			rep.Note = "after 4 minutes some calls are still not in a CRM"
+			rep.Note = "after 4 minutes some calls are still not in a CRM, or not as they are now"
 			break
 		}
 		select {
@@ -266,6 +311,14 @@ func (c *crashTest) judge(ctx context.Context, rep *CrashReport) error {
 	for _, r := range c.runs {
 		c.procs[r.name].stop(20 * time.Second)
 	}
+	var err error
+	if rep.Order, err = c.order(ctx); err != nil {
+		return err
+	}
+	if rep.Refused, err = c.refused(ctx); err != nil {
+		return err
+	}
+	rep.DeadLetters = len(rep.Refused)
 	out, err := output(ctx, c.o.Binary, "replay", "-c", c.runs[0].cfg)
 	rep.Replay = strings.TrimSpace(out)
 	if err != nil {
@@ -292,32 +345,51 @@ func (c *crashTest) disagreements(ctx context.Context) ([]string, error) {
 
 // contacts reads sync.contacts as a data team does: the newest record per key.
 func (c *crashTest) contacts(ctx context.Context) (map[string]string, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.broker()), kgo.ConsumeTopics(schemas.TopicSyncContacts), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	titles := make(map[string]string)
+	return titles, c.read(ctx, schemas.TopicSyncContacts, func(v any) {
+		sc, ok := v.(*schemas.SyncContact)
+		if !ok {
+			return
+		}
+		for _, l := range sc.Links {
+			for _, f := range sc.Fields {
+				if f.Name == "title" && f.Value != nil {
+					titles[sc.Tenant+"/"+l.ID] = *f.Value
+				}
+			}
+		}
+	})
+}
+
+// refused lists what became a dead letter.
+func (c *crashTest) refused(ctx context.Context) ([]string, error) {
+	dead := []string{}
+	err := c.read(ctx, schemas.TopicDeadLetters, func(v any) {
+		if d, ok := v.(*schemas.DeadLetter); ok {
+			dead = append(dead, fmt.Sprintf("%s %s: %s: %s", d.Tenant, d.RecordKey, d.Reason, d.Message))
+		}
+	})
+	return dead, err
+}
+
+// read reads a topic to its end. Everything that is there comes at once; a second
+// without records is the end.
+func (c *crashTest) read(ctx context.Context, topic string, take func(v any)) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.broker()), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer cl.Close()
-	titles := make(map[string]string)
 	for {
-		// Everything that is there comes at once; a second without records is the end.
 		pctx, cancel := context.WithTimeout(ctx, time.Second)
 		fs := cl.PollFetches(pctx)
 		cancel()
 		if fs.NumRecords() == 0 {
-			return titles, ctx.Err()
+			return ctx.Err()
 		}
 		for _, r := range fs.Records() {
-			v, err := c.codec.Decode(ctx, r.Topic, r.Value)
-			sc, ok := v.(*schemas.SyncContact)
-			if err != nil || !ok {
-				continue
-			}
-			for _, l := range sc.Links {
-				for _, f := range sc.Fields {
-					if f.Name == "title" && f.Value != nil {
-						titles[sc.Tenant+"/"+l.ID] = *f.Value
-					}
-				}
+			if v, err := c.codec.Decode(ctx, r.Topic, r.Value); err == nil {
+				take(v)
 			}
 		}
 	}

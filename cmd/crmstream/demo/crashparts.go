@@ -223,6 +223,7 @@ func (c *crashTest) harm(ctx context.Context, act, victim string, rep *CrashRepo
 	case "pause":
 		rep.Pauses++
 		p := c.procs[victim].cmd.Process
+		began := time.Now()
 		if err := p.Signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
@@ -230,6 +231,7 @@ func (c *crashTest) harm(ctx context.Context, act, victim string, rep *CrashRepo
 		case <-ctx.Done():
 		case <-time.After(crashPause):
 		}
+		c.pauses.add(began, time.Now())
 		return p.Signal(syscall.SIGCONT)
 	case "broker":
 		rep.BrokerKills++

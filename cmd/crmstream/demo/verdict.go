@@ -41,9 +41,9 @@ func (v *Verdict) Good() bool {
 // verdict counts in the simulators.
 func (s *show) verdict(ctx context.Context) (*Verdict, error) {
 	s.mu.Lock()
-	wanted := make(map[string]bool, len(s.sent))
+	wanted := make(map[string]int64, len(s.sent))
 	for k := range s.sent {
-		wanted[k] = true
+		wanted[k] = 1
 	}
 	v := &Verdict{Edits: len(s.edits), EditsSeen: len(s.seen), DeadLetters: s.dead, Requests: map[string]int{},
 		Latency:     Percentiles{percentile(s.logged, 0.5), percentile(s.logged, 0.99)},
@@ -61,8 +61,9 @@ func (s *show) verdict(ctx context.Context) (*Verdict, error) {
 	return v, count(ctx, s.sim, s.w, wanted, v)
 }
 
-// count compares the calls that were acknowledged with what the CRMs hold.
-func count(ctx context.Context, sim simClient, w *world, wanted map[string]bool, v *Verdict) error {
+// count compares the calls that were acknowledged, by their newest revision, with what
+// the CRMs hold.
+func count(ctx context.Context, sim simClient, w *world, wanted map[string]int64, v *Verdict) error {
 	v.Calls = len(wanted)
 	have := make(map[string]int)
 	for _, t := range w.tenants {
@@ -124,12 +125,12 @@ func Verify(ctx context.Context, dir string) (*Verdict, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	wanted := make(map[string]bool)
+	wanted := make(map[string]int64)
 	if err == nil {
 		defer f.Close()
 		sc := bufio.NewScanner(f)
 		for sc.Scan() {
-			wanted[sc.Text()] = true
+			wanted[sc.Text()] = 1
 		}
 		if err := sc.Err(); err != nil {
 			return nil, err

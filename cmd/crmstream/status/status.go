@@ -102,6 +102,26 @@ func Gather(ctx context.Context, cl *kgo.Client, codec *registry.Codec, group st
 	return r, r.tenants(ctx, adm, cl, codec)
 }
 
+// Owner returns the member of a group that has a partition.
+func Owner(ctx context.Context, adm *kadm.Client, group string, partition int32) (Member, error) {
+	described, err := adm.DescribeGroups(ctx, group)
+	if err == nil {
+		err = described[group].Err
+	}
+	if err != nil {
+		return Member{}, fmt.Errorf("asking for the group %s: %w", group, err)
+	}
+	for _, d := range described[group].Members {
+		if m := member(d); slices.Contains(m.Partitions, partition) {
+			if m.Address == "" {
+				return m, fmt.Errorf("the owner of partition %d, %s, says no address", partition, m.Instance)
+			}
+			return m, nil
+		}
+	}
+	return Member{}, fmt.Errorf("partition %d has no owner at present: is crmstream run running? (crmstream status)", partition)
+}
+
 // ClientOpts are the options that the client of Gather needs.
 func ClientOpts() []kgo.Opt {
 	return []kgo.Opt{kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords()}

@@ -78,6 +78,7 @@ func firstLine(s string) string {
 
 func decode(file string, doc ast.Node, into any) (*Places, error) {
 	d := &decoder{places: &Places{File: file, Source: strings.TrimRight(doc.String(), "\n") + "\n", at: make(map[string][2]int)}}
+	d.places.d = d
 	d.value(doc, reflect.ValueOf(into).Elem(), "")
 	return d.places, d.mistakes.Err()
 }
@@ -110,6 +111,10 @@ var durationType = reflect.TypeFor[time.Duration]()
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	if a, ok := n.(*ast.AnchorNode); ok {
 		n = a.Value
+	}
+	if v.Type() == nodeType {
+		v.Set(reflect.ValueOf(Node{node: n, path: path, d: d}))
+		return
 	}
 	if n.Type() == ast.NullType {
 		return
@@ -160,7 +165,9 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 		}
 		s := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
 		for i, item := range seq.Values {
-			d.value(item, s.Index(i), path+"["+strconv.Itoa(i)+"]")
+			sub := path + "[" + strconv.Itoa(i) + "]"
+			d.markAt(item, sub)
+			d.value(item, s.Index(i), sub)
 		}
 		v.Set(s)
 	default:
@@ -203,7 +210,11 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 }
 
 func (d *decoder) mark(p *ast.MappingValueNode, path string) {
-	line, col := position(p)
+	d.markAt(p, path)
+}
+
+func (d *decoder) markAt(n ast.Node, path string) {
+	line, col := position(n)
 	d.places.at[path] = [2]int{line, col}
 }
 
@@ -230,6 +241,13 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, name string) {
 			return
 		}
 		v.SetInt(i)
+	case reflect.Float64:
+		f, err := strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64)
+		if err != nil {
+			d.wrong(n, "", "%s is no number: %q", name, s)
+			return
+		}
+		v.SetFloat(f)
 	default:
 		panic("strictyaml: no decoder for " + v.Type().String())
 	}

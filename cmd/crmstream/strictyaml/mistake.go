@@ -68,6 +68,7 @@ type Places struct {
 	// Source is the document as it was written, but for its comments.
 	Source string
 	at     map[string][2]int
+	d      *decoder
 }
 
 // Mistake returns a mistake about the setting at path, or about the nearest
@@ -79,7 +80,7 @@ func (p *Places) Mistake(path, what, mend string) Mistake {
 			m.Line, m.Column = at[0], at[1]
 			return m
 		}
-		i := strings.LastIndexByte(path, '.')
+		i := strings.LastIndexAny(path, ".[")
 		if i < 0 {
 			break
 		}
@@ -88,9 +89,20 @@ func (p *Places) Mistake(path, what, mend string) Mistake {
 	return m
 }
 
+// DidYouMean says what an unknown name was probably meant to be, or which are known.
+func DidYouMean(got string, known []string) string {
+	if near := nearest(got, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "known here: " + strings.Join(known, ", ")
+}
+
 // nearest returns the known name that got was probably meant to be, or "".
 func nearest(got string, known []string) string {
 	best, bestD := "", 1+max(1, len(got)/3)
+	if len(got) > 100 {
+		return ""
+	}
 	for _, k := range known {
 		if d := distance(got, k); d < bestD {
 			best, bestD = k, d

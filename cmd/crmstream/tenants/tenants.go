@@ -115,22 +115,99 @@ func (r *Registry) produce(ctx context.Context, c *schemas.TenantConfig, n int32
 	}).FirstErr()
 }
 
+// History returns every version of a tenant's configuration, oldest first; ErrUnknown
+// if there was none.
+func (r *Registry) History(ctx context.Context, tenant string) ([]schemas.TenantConfig, error) {
+	byVersion := make(map[int64]schemas.TenantConfig)
+	_, err := r.scan(ctx, schemas.TopicControlTenants, func(v any) {
+		if c, ok := v.(*schemas.TenantConfig); ok && c.Tenant == tenant {
+			if _, repeat := byVersion[c.Version]; !repeat { // the first of a version counts
+				byVersion[c.Version] = *c
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(byVersion) == 0 {
+		return nil, fmt.Errorf("%q: %w", tenant, ErrUnknown)
+	}
+	all := make([]schemas.TenantConfig, 0, len(byVersion))
+	for _, c := range byVersion {
+		all = append(all, c)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Version < all[j].Version })
+	return all, nil
+}
+
+// Rollback makes an earlier version of a tenant's configuration the newest one. check
+// may refuse it.
+func (r *Registry) Rollback(ctx context.Context, tenant string, version int64, check func(*schemas.TenantConfig) error) (schemas.TenantConfig, error) {
+	all, err := r.History(ctx, tenant)
+	if err != nil {
+		return schemas.TenantConfig{}, err
+	}
+	i := sort.Search(len(all), func(i int) bool { return all[i].Version >= version })
+	switch {
+	case i == len(all) || all[i].Version != version:
+		return schemas.TenantConfig{}, fmt.Errorf("%s has no version %d: %w", tenant, version, ErrNoVersion)
+	case i == len(all)-1:
+		return schemas.TenantConfig{}, fmt.Errorf("%s is at version %d: %w", tenant, version, ErrNoVersion)
+	case all[i].Removed:
+		return schemas.TenantConfig{}, fmt.Errorf("version %d of %s is its removal (crmstream tenants remove %s): %w", version, tenant, tenant, ErrNoVersion)
+	}
+	old := all[i]
+	if err := check(&old); err != nil {
+		return old, err
+	}
+	applied, err := r.Apply(ctx, []schemas.TenantConfig{old})
+	if err != nil {
+		return old, err
+	}
+	return applied[0], nil
+}
+
+// ErrNoVersion is wrapped where there is no such version to go back to.
+var ErrNoVersion = errors.New("there is nothing to go back to: crmstream tenants history shows the versions")
+
+// Contacts calls each for every record of a tenant on sync.contacts, in its order: the
+// last of a person counts, and one without a value is nil.
+func (r *Registry) Contacts(ctx context.Context, tenant string, each func(*schemas.SyncContact)) error {
+	_, err := r.scan(ctx, schemas.TopicSyncContacts, func(v any) {
+		if c, ok := v.(*schemas.SyncContact); ok && c.Tenant == tenant {
+			each(c)
+		}
+	})
+	return err
+}
+
 // read returns the newest configuration of each tenant and the topic's number of
 // partitions.
 func (r *Registry) read(ctx context.Context) (map[string]schemas.TenantConfig, int32, error) {
+	newest := make(map[string]schemas.TenantConfig)
+	n, err := r.scan(ctx, schemas.TopicControlTenants, func(v any) {
+		if c, ok := v.(*schemas.TenantConfig); ok && c.Version >= newest[c.Tenant].Version {
+			newest[c.Tenant] = *c
+		}
+	})
+	return newest, n, err
+}
+
+// scan calls each for every record that is on a topic now, and returns its number of
+// partitions. What can't be decoded is passed over.
+func (r *Registry) scan(ctx context.Context, topic string, each func(v any)) (int32, error) {
 	adm := kadm.NewClient(r.cl)
-	ends, err := adm.ListEndOffsets(ctx, schemas.TopicControlTenants)
+	ends, err := adm.ListEndOffsets(ctx, topic)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading %s (is the pipeline or broker running?): %w", schemas.TopicControlTenants, err)
+		return 0, fmt.Errorf("reading %s (is the pipeline or broker running?): %w", topic, err)
 	}
-	starts, err := adm.ListStartOffsets(ctx, schemas.TopicControlTenants)
+	starts, err := adm.ListStartOffsets(ctx, topic)
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading %s: %w", schemas.TopicControlTenants, err)
+		return 0, fmt.Errorf("reading %s: %w", topic, err)
 	}
-	newest := make(map[string]schemas.TenantConfig)
 	want := make(map[int32]int64)
 	from := make(map[int32]kgo.Offset)
 	var n int32
@@ -142,33 +219,33 @@ func (r *Registry) read(ctx context.Context) (map[string]schemas.TenantConfig, i
 		}
 	})
 	if len(want) == 0 {
-		return newest, n, nil
+		return n, nil
 	}
-	r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{schemas.TopicControlTenants: from})
-	defer r.cl.PurgeTopicsFromConsuming(schemas.TopicControlTenants)
+	r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: from})
+	defer r.cl.PurgeTopicsFromConsuming(topic)
 	for len(want) > 0 {
 		fetches := r.cl.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
-			return nil, 0, fmt.Errorf("reading %s: %w", schemas.TopicControlTenants, err)
+			return 0, fmt.Errorf("reading %s: %w", topic, err)
 		}
 		var bad error
 		fetches.EachRecord(func(rec *kgo.Record) {
 			if rec.Offset+1 >= want[rec.Partition] {
 				delete(want, rec.Partition)
 			}
-			if rec.Attrs.IsControl() {
+			if rec.Attrs.IsControl() || rec.Value == nil {
 				return
 			}
 			v, err := r.codec.Decode(ctx, rec.Topic, rec.Value)
-			if c, ok := v.(*schemas.TenantConfig); err == nil && ok && c.Version >= newest[c.Tenant].Version {
-				newest[c.Tenant] = *c
+			if err == nil {
+				each(v)
 			} else if errors.Is(err, registry.ErrUnavailable) {
 				bad = err
 			}
 		})
 		if bad != nil {
-			return nil, 0, fmt.Errorf("reading %s: %w", schemas.TopicControlTenants, bad)
+			return 0, fmt.Errorf("reading %s: %w", topic, bad)
 		}
 	}
-	return newest, n, nil
+	return n, nil
 }

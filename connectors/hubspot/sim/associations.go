@@ -57,6 +57,8 @@ type assocType struct {
 
 var assocTypes = []assocType{
 	{"calls", "contacts", 194, 193, false}, {"calls", "companies", 182, 181, false}, {"calls", "deals", 206, 205, false},
+	{"meetings", "contacts", 200, 199, false}, {"meetings", "companies", 188, 187, false}, {"meetings", "deals", 212, 211, false},
+	{"tasks", "contacts", 204, 203, false}, {"tasks", "companies", 192, 191, false}, {"tasks", "deals", 216, 215, false},
 	{"contacts", "companies", 279, 280, false}, {"contacts", "companies", 1, 2, true},
 	{"deals", "contacts", 3, 4, false}, {"deals", "companies", 341, 342, false}, {"deals", "companies", 5, 6, true},
 }
@@ -264,6 +266,7 @@ func (c *call) putDefault() (int, any, error) {
 	if err := t.end(t.associate(r, to, c.segs[5], 0)); err != nil {
 		return 0, nil, err
 	}
+	c.applied(0, r.id)
 	at := instant(c.now.UnixMilli())
 	return http.StatusOK, map[string]any{"status": "COMPLETE", "results": pairResults(r, to, c.segs[5]), "startedAt": at, "completedAt": at}, nil
 }
@@ -281,7 +284,11 @@ func (c *call) putLabelled() (int, any, error) {
 			t.relink(a, b, c.p.links[a][b], nil, opUnlink)
 			t.relink(b, a, c.p.links[b][a], nil, opUnlink)
 		}
-		return http.StatusNoContent, nil, t.commit()
+		if err := t.commit(); err != nil {
+			return 0, nil, err
+		}
+		c.applied(0, r.id)
+		return http.StatusNoContent, nil, nil
 	case http.MethodPut:
 	default:
 		return 0, nil, newError(http.StatusMethodNotAllowed, "", "HTTP 405 Method Not Allowed")
@@ -305,6 +312,7 @@ func (c *call) putLabelled() (int, any, error) {
 	if err := t.commit(); err != nil {
 		return 0, nil, err
 	}
+	c.applied(0, r.id)
 	if len(c.segs) == 6 {
 		return http.StatusOK, c.p.render(r, r.ot.wanted(nil)), nil
 	}
@@ -345,7 +353,8 @@ func (c *call) batchLink() (int, any, error) {
 	}
 	t := c.p.begin(c.by())
 	results, errs := []linkResult{}, []errorBody{}
-	for _, in := range req.Inputs {
+	done := make(map[int]int64, len(req.Inputs))
+	for i, in := range req.Inputs {
 		changes, undo := t.mark()
 		r, err := c.p.tables[from].find(string(in.From.ID), "")
 		if err == nil {
@@ -371,9 +380,13 @@ func (c *call) batchLink() (int, any, error) {
 			continue
 		}
 		results = append(results, pairResults(r, to, string(in.To.ID))...)
+		done[i] = r.id
 	}
 	if err := t.commit(); err != nil {
 		return 0, nil, err
+	}
+	for i, id := range done {
+		c.applied(i, id)
 	}
 	at := instant(c.now.UnixMilli())
 	out := map[string]any{"status": "COMPLETE", "results": results, "startedAt": at, "completedAt": at}

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 const maxInputs = 100
@@ -140,6 +142,7 @@ func partial(err error, traceID string) (errorBody, error) {
 // fail, and all of them if not.
 func (c *call) each(req *batchRequest, alone bool, fn func(t *tx, in *batchInput) (*recordJSON, error)) (results []*recordJSON, errs []errorBody, err error) {
 	t := c.p.begin(c.by())
+	done := make(map[int]string, len(req.Inputs))
 	for _, i := range rand.Perm(len(req.Inputs)) {
 		in := &req.Inputs[i]
 		changes, undo := t.mark()
@@ -148,6 +151,7 @@ func (c *call) each(req *batchRequest, alone bool, fn func(t *tx, in *batchInput
 		case err == nil && row != nil:
 			row.TraceID = in.TraceID
 			results = append(results, row)
+			done[i] = row.ID
 		case err != nil && alone:
 			t.back(changes, undo)
 			entry, err := partial(err, in.TraceID)
@@ -161,7 +165,13 @@ func (c *call) each(req *batchRequest, alone bool, fn func(t *tx, in *batchInput
 			return nil, nil, err
 		}
 	}
-	return results, errs, t.commit()
+	if err := t.commit(); err != nil {
+		return nil, nil, err
+	}
+	for i, id := range done {
+		simkit.Writing(c.r).Applied(i, id)
+	}
+	return results, errs, nil
 }
 
 func (c *call) batchRead() (int, any, error) {
@@ -302,10 +312,12 @@ func (c *call) batchArchive() (int, any, error) {
 		return 0, nil, err
 	}
 	_, _, err = c.each(req, false, func(t *tx, in *batchInput) (*recordJSON, error) {
-		if r, err := tab.find(string(in.ID), ""); err == nil {
-			t.archive(tab, r)
+		r, err := tab.find(string(in.ID), "")
+		if err != nil {
+			return nil, nil
 		}
-		return nil, nil
+		t.archive(tab, r)
+		return c.p.render(r, nil), nil
 	})
 	return http.StatusNoContent, nil, err
 }

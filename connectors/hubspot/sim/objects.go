@@ -269,6 +269,7 @@ func (c *call) create() (int, any, error) {
 	if err := t.end(err); err != nil {
 		return 0, nil, err
 	}
+	c.applied(0, r.id)
 	c.head.Set("Location", fmt.Sprintf("http://%s%s/%d", c.r.Host, strings.TrimSuffix(c.r.URL.Path, "/"), r.id))
 	return http.StatusCreated, c.p.render(r, keysOf(r.props)), nil
 }
@@ -308,6 +309,7 @@ func (c *call) update() (int, any, error) {
 	if err := t.end(err); err != nil {
 		return 0, nil, err
 	}
+	c.applied(0, r.id)
 	return http.StatusOK, c.p.render(r, names), nil
 }
 
@@ -325,5 +327,9 @@ func (c *call) archive() (int, any, error) {
 	}
 	t := c.p.begin(c.by())
 	t.archive(tab, r)
-	return http.StatusNoContent, nil, t.commit()
+	if err := t.commit(); err != nil {
+		return 0, nil, err
+	}
+	c.applied(0, r.id)
+	return http.StatusNoContent, nil, nil
 }

@@ -30,6 +30,7 @@ func (s *Server) ownSurface() http.Handler {
 	handle("POST /_sim/write", s.ownWrite)
 	handle("POST /_sim/webhooks", s.ownWebhooks)
 	handle("GET /_sim/requests", s.ownRequests)
+	handle("GET /_sim/writes", s.ownWrites)
 	mux.HandleFunc("POST /_sim/merge", s.ownMerge)
 	s.faults.Handle(mux)
 	return mux
@@ -280,4 +281,18 @@ func (s *Server) ownRequests(r *http.Request) (any, error) {
 		"daily":    map[string]int{"max": p.cfg.Daily, "used": used, "remaining": p.cfg.Daily - used},
 		"webhooks": map[string]int{"delivered": p.stats.Delivered, "pending": len(p.pending), "dropped": p.stats.Dropped, "retries": p.stats.Failed},
 	}, nil
+}
+
+// ownWrites answers every record that was written, request by request, and which of the writes should not stand to each other as
+// they do. Without a portal it is that of all.
+func (s *Server) ownWrites(r *http.Request) (any, error) {
+	id := ""
+	if q := r.URL.Query().Get("portal"); q != "" {
+		p, err := s.portalNamed(q)
+		if err != nil {
+			return nil, err
+		}
+		id = strconv.FormatInt(p.id, 10)
+	}
+	return s.ledger.Report(id), nil
 }

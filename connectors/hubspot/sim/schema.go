@@ -81,6 +81,13 @@ var objectTypes = []*objectType{
 		"dealname:string:text amount:number:number closedate:datetime:date pipeline:enumeration:select=default "+
 			"dealstage:enumeration:radio=appointmentscheduled,qualifiedtobuy,presentationscheduled,decisionmakerboughtin,contractsent,closedwon,closedlost "+
 			"dealtype:enumeration:radio=newbusiness,existingbusiness description:string:textarea"),
+	newType("meetings", "meeting", "0-47", "hs_createdate", "hs_lastmodifieddate", "contacts",
+		nil, []string{"hs_meeting_title"},
+		"hs_timestamp:datetime:date hs_meeting_title:string:text hs_meeting_body:string:html hs_meeting_start_time:datetime:date "+
+			"hs_meeting_end_time:datetime:date hs_meeting_location:string:text hs_meeting_outcome:enumeration:select=SCHEDULED,COMPLETED,RESCHEDULED,NO_SHOW,CANCELED"),
+	newType("tasks", "task", "0-27", "hs_createdate", "hs_lastmodifieddate", "contacts",
+		nil, []string{"hs_task_subject"},
+		"hs_timestamp:datetime:date hs_task_subject:string:text hs_task_body:string:html hs_task_status:enumeration:select=NOT_STARTED,IN_PROGRESS,WAITING,COMPLETED,DEFERRED"),
 	newType("calls", "call", "0-48", "hs_createdate", "hs_lastmodifieddate", "contacts",
 		nil, []string{"hs_call_title", "hs_body_preview"},
 		"hs_timestamp:datetime:date hs_call_title:string:text hs_call_body:string:html hs_call_direction:enumeration:select=INBOUND,OUTBOUND "+

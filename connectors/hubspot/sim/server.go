@@ -23,6 +23,7 @@ type Server struct {
 	portals map[int64]*portal // fixed after New
 	order   []int64
 	faults  *simkit.Faults
+	ledger  *simkit.Ledger
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	work    sync.WaitGroup // the portals' delivery loops
@@ -33,7 +34,7 @@ type Server struct {
 // are still owed: one goroutine a portal, ended by Close. An error names every portal that is misconfigured, or the damaged log and
 // the place in it.
 func New(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg.withDefaults(), portals: map[int64]*portal{}}
+	s := &Server{cfg: cfg.withDefaults(), portals: map[int64]*portal{}, ledger: simkit.NewLedger()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.faults = simkit.NewFaults(webhookFaults, portalID, nil)
 	given := map[int64]*PortalConfig{}
@@ -86,6 +87,9 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
+// Arm arms a fault, as POST /_sim/faults does.
+func (s *Server) Arm(f simkit.Fault) error { return s.faults.Arm(f) }
+
 // Handler serves the vendor's endpoints, and the simulator's own below /_sim/. The caller sets the http.Server's timeouts.
 func (s *Server) Handler() http.Handler {
 	return simkit.Split(s.ownSurface(), s.vendor)
@@ -123,6 +127,11 @@ func (s *Server) vendor(w http.ResponseWriter, r *http.Request) {
 	if c.p != nil {
 		account = strconv.FormatInt(c.p.id, 10)
 	}
+	body := simkit.Receive(r, simkit.MaxBody)
+	if c.p != nil {
+		r, _ = s.ledger.Begin(r, account, c.writtenItems(kind, body))
+	}
+	c.r = r
 	s.faults.Serve(w, r, account, s.ctx.Done(), func(w http.ResponseWriter) {
 		c.head = w.Header()
 		status, body, err := c.serve(w, h, kind == "search")
@@ -224,6 +233,11 @@ func (c *call) need(scope string) error {
 		return nil
 	}
 	return missingScopes(scope)
+}
+
+// applied notes, for the ledger, that an item of the request stands in a record; the portal's mutex is held.
+func (c *call) applied(item int, id int64) {
+	simkit.Writing(c.r).Applied(item, strconv.FormatInt(id, 10))
 }
 
 // by is the request's app as the source of a change.

@@ -109,6 +109,7 @@ func (c *call) each(n int, allOrNone bool, upsert bool, do func(t *tx, i int) (i
 				continue
 			}
 			out[i] = saveResult{ID: id, Success: true, Errors: []itemEntry{}}
+			t.applied = append(t.applied, applied{i, id})
 			if upsert {
 				out[i].Created = &created
 			}

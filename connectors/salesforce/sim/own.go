@@ -1,6 +1,6 @@
 package sim
 
-// Serves the simulator's own reading surface: GET /_sim/orgs, /_sim/records, /_sim/count, /_sim/requests. It needs no token, counts
+// Serves the simulator's own reading surface: GET /_sim/orgs, /_sim/records, /_sim/count, /_sim/requests, /_sim/writes. It needs no token, counts
 // against no limit, and is not the vendor's.
 
 import (
@@ -18,6 +18,7 @@ func (s *Server) ownSurface() http.Handler {
 	mux.HandleFunc("GET /_sim/records", s.ownRecords)
 	mux.HandleFunc("GET /_sim/count", s.ownCount)
 	mux.HandleFunc("GET /_sim/requests", s.ownRequests)
+	mux.HandleFunc("GET /_sim/writes", s.ownWrites)
 	mux.HandleFunc("POST /_sim/write", s.ownWrite)
 	mux.HandleFunc("POST /_sim/convert", s.ownConvert)
 	mux.HandleFunc("POST /_sim/merge", s.ownMerge)
@@ -160,4 +161,18 @@ func (s *Server) ownRequests(w http.ResponseWriter, r *http.Request) {
 		"org": o.id, "counts": counts, "cometd_clients": clients,
 		"daily": map[string]int{"max": o.cfg.DailyLimit, "used": used, "remaining": max(0, o.cfg.DailyLimit-used)},
 	})
+}
+
+// ownWrites answers every record that was written, request by request, and which of the writes should not stand to each other as
+// they do. Without an org it is that of all.
+func (s *Server) ownWrites(w http.ResponseWriter, r *http.Request) {
+	id := ""
+	if q := r.URL.Query().Get("org"); q != "" {
+		o := s.ownOrg(w, q)
+		if o == nil {
+			return
+		}
+		id = o.id
+	}
+	writeJSON(w, http.StatusOK, s.ledger.Report(id))
 }

@@ -16,6 +16,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/crmstream/crmstream/connectors/simkit"
 )
 
 const (
@@ -205,6 +207,9 @@ func (c *call) write(fn func(t *tx) *apiError) *apiError {
 	if err := t.commit(); err != nil {
 		c.s.log.Error("commit", "org", c.o.id, "error", err)
 		return internalError()
+	}
+	for _, a := range t.applied {
+		simkit.Writing(c.r).Applied(a.item, a.record)
 	}
 	return nil
 }

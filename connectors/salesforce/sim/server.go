@@ -21,6 +21,7 @@ type Server struct {
 	orgs   map[string]*org // by 18-character id; fixed after New
 	order  []string
 	faults *simkit.Faults
+	ledger *simkit.Ledger
 	done   chan struct{} // closed by Close
 	once   sync.Once
 }
@@ -28,7 +29,7 @@ type Server struct {
 // New opens the orgs found in cfg.Dir and creates those of cfg.Orgs that are not there yet. It starts no goroutine. An error names
 // every org that is misconfigured, or the damaged log and the place in it.
 func New(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, now: cfg.Now, log: cfg.Logger, orgs: map[string]*org{}, done: make(chan struct{})}
+	s := &Server{cfg: cfg, now: cfg.Now, log: cfg.Logger, orgs: map[string]*org{}, ledger: simkit.NewLedger(), done: make(chan struct{})}
 	s.faults = simkit.NewFaults(innerFaults, canonicalID, s.strike)
 	if s.now == nil {
 		s.now = time.Now
@@ -94,6 +95,9 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
+// Arm arms a fault, as POST /_sim/faults does.
+func (s *Server) Arm(f simkit.Fault) error { return s.faults.Arm(f) }
+
 // Handler serves the vendor's endpoints, and the simulator's own below /_sim/. The caller sets the http.Server's timeouts; its
 // WriteTimeout, if any, must exceed PollHold.
 func (s *Server) Handler() http.Handler {
@@ -123,6 +127,10 @@ func (s *Server) vendor(w http.ResponseWriter, r *http.Request) {
 	account := ""
 	if o != nil {
 		account = o.id
+	}
+	body := simkit.Receive(r, maxBody)
+	if o != nil {
+		r, _ = s.ledger.Begin(r, account, writtenItems(r.Method, segs, r.URL.Query(), body))
 	}
 	s.faults.Serve(w, r, account, s.done, func(w http.ResponseWriter) { s.route(w, r, segs) }, answerFault)
 }

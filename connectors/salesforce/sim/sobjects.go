@@ -79,6 +79,7 @@ func (c *call) create(obj *object) *apiError {
 	var id string
 	err := c.write(func(t *tx) (err *apiError) {
 		id, err = t.insert(obj, body)
+		t.applied = append(t.applied, applied{0, id})
 		return err
 	})
 	if err != nil {
@@ -115,6 +116,7 @@ func (c *call) byID(obj *object, raw string) *apiError {
 			if since, err := http.ParseTime(c.r.Header.Get("If-Unmodified-Since")); err == nil && r.modified > since.Unix() {
 				return &apiError{status: http.StatusPreconditionFailed, code: "PRECONDITION_FAILED", message: "The record has been modified since the given date"}
 			}
+			t.applied = append(t.applied, applied{0, id})
 			return t.update(obj, id, body)
 		})
 		if err != nil {
@@ -125,6 +127,7 @@ func (c *call) byID(obj *object, raw string) *apiError {
 			if _, err := c.single(obj, id); err != nil {
 				return err
 			}
+			t.applied = append(t.applied, applied{0, id})
 			return t.remove(obj, id, "")
 		})
 		if err != nil {
@@ -203,6 +206,7 @@ func (c *call) byKey(obj *object, f *field, value string) *apiError {
 			if r == nil {
 				return noSuchKey(value)
 			}
+			t.applied = append(t.applied, applied{0, r.id})
 			return t.remove(obj, r.id, "")
 		})
 		if err != nil {
@@ -231,6 +235,7 @@ func (c *call) upsert(obj *object, f *field, value string, find func() *record) 
 	err := c.write(func(t *tx) (err *apiError) {
 		if r := find(); r != nil {
 			id = r.id
+			t.applied = append(t.applied, applied{0, id})
 			return t.update(obj, id, body)
 		}
 		if c.r.URL.Query().Get("updateOnly") == "true" {
@@ -242,6 +247,7 @@ func (c *call) upsert(obj *object, f *field, value string, find func() *record) 
 		}
 		created = true
 		id, err = t.insert(obj, full)
+		t.applied = append(t.applied, applied{0, id})
 		return err
 	})
 	if err != nil {

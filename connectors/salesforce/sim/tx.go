@@ -21,6 +21,13 @@ type tx struct {
 	at      time.Time
 	changes []change
 	undo    []func()
+	applied []applied
+}
+
+// applied says which item of a request went into which record.
+type applied struct {
+	item   int
+	record string
 }
 
 // change is one row of a transaction as the log and the events have it.
@@ -65,7 +72,7 @@ func (t *tx) rollback() {
 	for _, u := range slices.Backward(t.undo) {
 		u()
 	}
-	t.undo, t.changes = nil, nil
+	t.undo, t.changes, t.applied = nil, nil, nil
 }
 
 // insert creates a record from a request's fields.

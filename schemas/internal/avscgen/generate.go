@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -28,7 +29,7 @@ const instantMark = "ms since 1970 UTC"
 
 type field struct {
 	name, typ, doc string
-	def            *string // of the tag "default", for a text
+	def            *string // of the tag "default", for a text or a number
 }
 
 type record struct {
@@ -127,21 +128,52 @@ func avroType(all map[string]record, f field, defined map[string]bool) (any, jso
 	case "bool":
 		return "boolean", json.RawMessage("false"), nil
 	case "int32":
-		return "int", nil, nil
+		return "int", number(f.def), nil
 	case "float64":
-		return "double", nil, nil
+		return "double", number(f.def), nil
 	case "int64":
 		if strings.Contains(f.doc, instantMark) {
-			return map[string]string{"type": "long", "logicalType": "timestamp-millis"}, nil, nil
+			return map[string]string{"type": "long", "logicalType": "timestamp-millis"}, number(f.def), nil
 		}
-		return "long", nil, nil
+		return "long", number(f.def), nil
 	}
 	r, ok := all[f.typ]
 	if !ok {
 		return nil, nil, fmt.Errorf("no Avro type for %s", f.typ)
 	}
 	t, err := build(all, r, defined, false)
-	return t, nil, err
+	if err != nil {
+		return nil, nil, err
+	}
+	def, err := whole(all, r)
+	return t, def, err
+}
+
+func number(def *string) json.RawMessage {
+	if def == nil {
+		return nil
+	}
+	return json.RawMessage(*def)
+}
+
+// whole is the default of a record: each field's, all of them written out, since not
+// every reader fills in those that are left out. nil if one has none.
+func whole(all map[string]record, r record) (json.RawMessage, error) {
+	var b bytes.Buffer
+	for i, f := range r.fields {
+		if f.typ == r.name {
+			return nil, nil
+		}
+		_, def, err := avroType(all, f, make(map[string]bool))
+		if err != nil || def == nil {
+			return nil, err
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:%s", f.name, def)
+	}
+	return json.RawMessage("{" + b.String() + "}"), nil
 }
 
 func parse(dir string) (map[string]record, error) {

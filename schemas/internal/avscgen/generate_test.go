@@ -52,7 +52,7 @@ func TestAMapIsRefused(t *testing.T) {
 }
 
 func TestWhatACommentAndATagSay(t *testing.T) {
-	def := ""
+	def, none := "", "0"
 	for name, tt := range map[string]struct {
 		field field
 		want  string
@@ -61,6 +61,7 @@ func TestWhatACommentAndATagSay(t *testing.T) {
 		"not personal": {field{name: "a", typ: "string", doc: "personal data. Or not"}, `{"name":"a","type":"string","doc":"Personal data. Or not."}`},
 		"an instant":   {field{name: "a", typ: "int64", doc: "in ms since 1970 UTC"}, `{"name":"a","type":{"logicalType":"timestamp-millis","type":"long"},"doc":"In ms since 1970 UTC."}`},
 		"a length":     {field{name: "a", typ: "int64", doc: "in milliseconds"}, `{"name":"a","type":"long","doc":"In milliseconds."}`},
+		"a number's":   {field{name: "a", typ: "int32", doc: "a number", def: &none}, `{"name":"a","type":"int","default":0,"doc":"A number."}`},
 		"a default":    {field{name: "a", typ: "string", doc: "a text", def: &def}, `{"name":"a","type":"string","default":"","doc":"A text."}`},
 	} {
 		all := map[string]record{"R": {name: "R", doc: "R is one.", fields: []field{tt.field}}}
@@ -73,5 +74,30 @@ func TestWhatACommentAndATagSay(t *testing.T) {
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: %s, %v; want %s", name, got, err, tt.want)
 		}
+	}
+}
+
+// A record inside another has a default if each of its fields has one; it stands there
+// whole.
+func TestTheDefaultOfARecord(t *testing.T) {
+	def := "x"
+	inner := record{name: "I", doc: "I is inside.", fields: []field{
+		{name: "a", typ: "string", doc: "a text", def: &def}, {name: "b", typ: "*int32", doc: "a number"},
+		{name: "c", typ: "[]string", doc: "texts"}, {name: "d", typ: "bool", doc: "a truth"}}}
+	outer := record{name: "O", doc: "O is outside.", fields: []field{{name: "i", typ: "I", doc: "what is inside"}}}
+	of := func() string {
+		all := map[string]record{"I": inner, "O": outer}
+		s, err := build(all, outer, make(map[string]bool), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(s.(schema).Fields[0].Default)
+	}
+	if got, want := of(), `{"a":"x","b":null,"c":[],"d":false}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	inner.fields[0].def = nil
+	if got := of(); got != "" {
+		t.Errorf("a field has no default, the record has %s", got)
 	}
 }

@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crmstream/crmstream/cmd/crmstream/config"
+	"github.com/crmstream/crmstream/pipeline/run"
+	"github.com/crmstream/crmstream/pipeline/sync"
+	"github.com/crmstream/crmstream/pipeline/task"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/state"
+)
+
+// explainer answers GET /api/tenants/{tenant}/explain?what=…: what it says is of
+// persons, so it is for callers on this machine, or with the installation's token.
+type explainer struct {
+	token      string // reference; "" = there is none
+	partitions int32
+	owned      func() []run.PartitionStatus
+	store      func(int32) state.Store
+	task       task.Explainer
+	now        func() time.Time
+}
+
+func (x *explainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	switch err := x.allowed(r); {
+	case errors.Is(err, errStranger):
+		http.Error(w, "what is asked for is of persons: ask on the machine itself, or with the token of http.token", http.StatusUnauthorized)
+		return
+	case err != nil:
+		http.Error(w, "http.token can't be read", http.StatusInternalServerError)
+		return
+	}
+	tenant, what := r.PathValue("tenant"), r.FormValue("what")
+	if !schemas.ValidTenant(tenant) || what == "" || len(what) > 1000 {
+		http.Error(w, "ask with a tenant, and what=…", http.StatusBadRequest)
+		return
+	}
+	p := schemas.PartitionOf(tenant, x.partitions)
+	if !slices.ContainsFunc(x.owned(), func(s run.PartitionStatus) bool { return s.Partition == p }) {
+		http.Error(w, "the tenant's partition is another process's", http.StatusMisdirectedRequest)
+		return
+	}
+	e, err := x.task.Explain(x.store(p), p, x.now().UnixMilli(), tenant, what)
+	switch {
+	case errors.Is(err, sync.ErrNobody):
+		http.Error(w, err.Error(), http.StatusNotFound)
+	case err != nil:
+		http.Error(w, "the state can't be read", http.StatusInternalServerError)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(e)
+	}
+}
+
+var errStranger = errors.New("neither on this machine nor with the token")
+
+// allowed lets in who bears the token, or, where there is none, who asks from this
+// machine.
+func (x *explainer) allowed(r *http.Request) error {
+	if x.token == "" {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+			return errStranger
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	want, err := config.Secret(ctx, x.token)
+	if err != nil {
+		return err
+	}
+	got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || want == "" || subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
+		return errStranger
+	}
+	return nil
+}

@@ -1,0 +1,572 @@
+package mapping
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+)
+
+// Compiled is one tenant's mapping in force. It is never changed: all partitions may
+// read it at once.
+type Compiled struct {
+	Env     Env // without Scripts
+	objects []*Object
+	calls   []*Object
+	roles   []FieldRole
+	// ConflictDefault and the fields' own strategies; see Strategy.
+	conflictDefault string
+	conflicts       []schemas.Field
+}
+
+// Object returns the lines of one kind of record that stands for a person; nil if the
+// CRM has no such kind.
+func (c *Compiled) Object(provider, name string) *Object {
+	for _, o := range c.objects {
+		if o.Name == name && o.Provider == provider {
+			return o
+		}
+	}
+	return nil
+}
+
+// Objects are all of them, in the order of the profiles and by rank.
+func (c *Compiled) Objects() []*Object { return c.objects }
+
+// Calls returns the lines of a CRM's activities beside what a profile renders; nil if
+// there are none.
+func (c *Compiled) Calls(provider string) *Object {
+	for _, o := range c.calls {
+		if o.Provider == provider {
+			return o
+		}
+	}
+	return nil
+}
+
+// Role is what a field of the dialer means to identity.
+func (c *Compiled) Role(field string) profile.Role {
+	for i := range c.roles {
+		if c.roles[i].Field == field {
+			return c.roles[i].Role
+		}
+	}
+	return profile.Plain
+}
+
+// Identity are the fields of the dialer that have a role, in a fixed order. They are to
+// be read only.
+func (c *Compiled) Identity() []FieldRole { return c.roles }
+
+// Scripts says that a line has one.
+func (c *Compiled) Scripts() bool {
+	for _, o := range c.objects {
+		if o.Scripts {
+			return true
+		}
+	}
+	return false
+}
+
+// ScriptOf names the line that has a script, "" if none has.
+func (c *Compiled) ScriptOf(src string) string {
+	for _, o := range c.objects {
+		for _, l := range o.Lines {
+			if l.Transform == schemas.TransformCustom && (l.script == src || l.back == src) {
+				return l.Key()
+			}
+		}
+	}
+	return ""
+}
+
+// Strategy is the tenant's strategy for a field that both sides changed; "" = the
+// default of the rules.
+func (c *Compiled) Strategy(field string) string {
+	for i := range c.conflicts {
+		if c.conflicts[i].Name == field && c.conflicts[i].Value != nil {
+			return *c.conflicts[i].Value
+		}
+	}
+	return c.conflictDefault
+}
+
+// Compile makes a tenant's configuration into what is in force. What has a problem is
+// left out; a configuration with one that is no warning should not be taken over.
+func (b *Base) Compile(cfg *schemas.TenantConfig) (*Compiled, []Problem) {
+	c := &Compiled{Env: Env{Country: cfg.Country, Currency: cfg.Currency, Locale: cfg.Locale, Zone: b.zone(cfg.TimeZone)},
+		objects: b.objects, roles: b.roles, conflictDefault: cfg.ConflictDefault, conflicts: cfg.ConflictFields}
+	k := &compiler{Base: b, c: c, cfg: cfg}
+	for i := range cfg.Mappings {
+		k.i = i
+		k.mapping(&cfg.Mappings[i])
+	}
+	for i, o := range c.objects {
+		if slices.Contains(k.own, o) {
+			k.together(o)
+			c.objects[i].seal()
+		}
+	}
+	for _, o := range c.calls {
+		k.together(o)
+		o.seal()
+	}
+	k.rules()
+	return c, k.ps
+}
+
+type compiler struct {
+	*Base
+	c    *Compiled
+	cfg  *schemas.TenantConfig
+	i    int       // the mapping under work
+	own  []*Object // that the tenant changed
+	made []madeLine
+	ps   []Problem
+}
+
+// madeLine says which mapping a line came from.
+type madeLine struct {
+	line *Line
+	i    int
+}
+
+func (k *compiler) bad(part, mend, what string) {
+	k.ps = append(k.ps, Problem{List: "mappings", Index: k.i, Part: part, What: what, Mend: mend})
+}
+
+func (k *compiler) warn(part, mend, what string) {
+	k.ps = append(k.ps, Problem{List: "mappings", Index: k.i, Part: part, What: what, Mend: mend, Warning: true})
+}
+
+// Entities that a mapping may be about.
+var Entities = []string{schemas.EntityAccount, schemas.EntityCall, schemas.EntityContact, schemas.EntityOpportunity}
+
+func (k *compiler) mapping(m *schemas.FieldMapping) {
+	if m.Provider != "" && k.profile(m.Provider) == nil {
+		var names []string
+		for _, p := range k.profiles {
+			names = append(names, p.Provider)
+		}
+		k.bad("provider", didYouMean(m.Provider, names), "unknown CRM "+quote(m.Provider))
+		return
+	}
+	switch m.Entity {
+	case schemas.EntityContact:
+		k.contact(m)
+	case schemas.EntityCall:
+		k.call(m)
+	case schemas.EntityAccount, schemas.EntityOpportunity:
+		k.warn("entity", "leave it out", "no rule of this version syncs the fields of an "+m.Entity+": the line has no effect")
+	default:
+		k.bad("entity", didYouMean(m.Entity, Entities), "unknown entity "+quote(m.Entity))
+	}
+}
+
+func (k *compiler) contact(m *schemas.FieldMapping) {
+	if m.Field == "" {
+		k.bad("field", "the dialer's name of it", "a mapping without a field")
+		return
+	}
+	found := false
+	for _, p := range k.profiles {
+		if m.Provider != "" && p.Provider != m.Provider {
+			continue
+		}
+		var known []string
+		objectFound := false
+		for i := range p.Objects {
+			name := p.Objects[i].Name
+			known = append(known, name)
+			if m.Object != "" && m.Object != name {
+				continue
+			}
+			objectFound = true
+			def := k.line(p.Provider, name, m.Field)
+			if def == nil && (m.Object == "" || m.Provider == "" && m.CRMField == "") {
+				continue // it is for those that have the field
+			}
+			found = true
+			k.put(p, name, def, m)
+		}
+		if m.Provider != "" && m.Object != "" && !objectFound {
+			k.bad("object", didYouMean(m.Object, known), p.Provider+" has no kind of person "+quote(m.Object))
+			return
+		}
+	}
+	if !found {
+		mend := "to: OBJECT.FIELD"
+		if n := near(m.Field, k.Fields()); n != "" {
+			mend = "did you mean " + n + "? else say where it goes: " + mend
+		}
+		k.bad("field", mend, "no default mapping has the field "+quote(m.Field))
+	}
+}
+
+// put makes one line and puts it into its object, in the place of the default.
+func (k *compiler) put(p *profile.Profile, object string, def *Line, m *schemas.FieldMapping) {
+	o := k.object(p.Provider, object)
+	place := slices.IndexFunc(o.Lines, func(l *Line) bool { return l.Dialer == m.Field })
+	for _, x := range k.made {
+		if x.line.Provider == p.Provider && x.line.Object == object && x.line.Dialer == m.Field {
+			k.bad("field", "one line for each field and object", m.Field+" is mapped twice for "+p.Provider+"."+object)
+			return
+		}
+	}
+	l := k.build(p.Provider, object, def, m)
+	if l == nil {
+		return
+	}
+	k.made = append(k.made, madeLine{l, k.i})
+	if m.Off {
+		if place >= 0 {
+			o.Lines = slices.Delete(o.Lines, place, place+1)
+		} else if def == nil {
+			k.warn("off", "leave it out", m.Field+" is switched off and was never on")
+		}
+		return
+	}
+	if place >= 0 {
+		o.Lines[place] = l
+	} else {
+		o.Lines = append(o.Lines, l)
+	}
+	if l.Role == profile.Phone || l.Role == profile.Email {
+		k.c.roles = withRole(k.c.roles, l)
+	}
+}
+
+// object returns the tenant's own copy of an object.
+func (k *compiler) object(provider, name string) *Object {
+	for i, o := range k.c.objects {
+		if o.Provider != provider || o.Name != name {
+			continue
+		}
+		if slices.Contains(k.own, o) {
+			return o
+		}
+		mine := *o
+		mine.Lines = slices.Clone(o.Lines)
+		if len(k.own) == 0 {
+			k.c.objects = slices.Clone(k.c.objects)
+		}
+		k.own = append(k.own, &mine)
+		k.c.objects[i] = &mine
+		return &mine
+	}
+	panic("mapping: an object that is in no profile")
+}
+
+// fieldName is the form of a field's name. It goes into queries: nothing of another
+// form ever does.
+var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,127}(\.[A-Za-z][A-Za-z0-9_-]{0,127}){0,5}$`)
+
+// Directions of a mapping.
+var Directions = []string{string(profile.Bidirectional), string(profile.Inbound), string(profile.Outbound)}
+
+// build makes the line that a mapping says, above its default; nil where it can't be.
+func (k *compiler) build(provider, object string, def *Line, m *schemas.FieldMapping) *Line {
+	l := &Line{Provider: provider, Object: object, Kind: KindText, Transform: schemas.TransformNone}
+	l.Direction = profile.Bidirectional
+	if def != nil {
+		*l = *def
+	}
+	l.Dialer, l.Optional = m.Field, false
+	was := l.Direction
+	before := len(Errors(k.ps))
+	if m.CRMField != "" && !fieldName.MatchString(m.CRMField) {
+		k.bad("crm_field", "its API name: letters, digits and _, with points between the names of a relation", quote(m.CRMField)+" can't be the name of a field")
+		return nil
+	}
+	if m.CRMField != "" && m.CRMField != l.CRM {
+		if def != nil {
+			l.MaxLength = 0
+		}
+		l.CRM = m.CRMField
+		if other := k.column(provider, object, m.CRMField); other != nil {
+			l.MaxLength, l.profiles, was = other.MaxLength, !other.Optional, other.Direction
+		} else {
+			l.profiles = false
+			k.warn("crm_field", "check its name in the CRM", provider+"."+object+"."+m.CRMField+" is not among the fields that every account has")
+		}
+	}
+	if l.CRM == "" {
+		k.bad("crm_field", "to: "+object+".FIELD", m.Field+" has no field of the CRM")
+		return nil
+	}
+	if m.Direction != "" {
+		if !slices.Contains(Directions, m.Direction) {
+			k.bad("direction", didYouMean(m.Direction, Directions), "unknown direction "+quote(m.Direction)+" for "+m.Field)
+		}
+		l.Direction = profile.Direction(m.Direction)
+	}
+	k.readOnly(l, m)
+	k.transform(l, def, m)
+	k.kind(l, m)
+	if m.MaxLength < 0 {
+		k.bad("max_length", "a number of characters", "max_length of "+m.Field+" is negative")
+	} else if m.MaxLength > 0 {
+		l.MaxLength = int(m.MaxLength)
+	}
+	if len(m.Validations) > 0 {
+		l.checks = nil
+		for i := range m.Validations {
+			c, what, mend := newCheck(&m.Validations[i], &k.patterns)
+			if what != "" {
+				k.bad("validations", mend, m.Field+": "+what)
+				continue
+			}
+			l.checks = append(l.checks, c)
+		}
+	}
+	l.profiles = l.profiles && (was == l.Direction || was == profile.Bidirectional)
+	l.Required, l.ClearsCRM, l.Default, l.Conflict = m.Required, m.ClearsCRM, m.Default, m.Conflict
+	if m.Conflict != "" && !slices.Contains(Strategies, m.Conflict) {
+		k.bad("conflict", didYouMean(m.Conflict, Strategies), "unknown conflict strategy "+quote(m.Conflict)+" for "+m.Field)
+	}
+	if !l.Outbound() && (m.Required || m.ClearsCRM) {
+		k.warn("direction", "direction: bidirectional or outbound", m.Field+" is inbound: required and clears_crm have no effect")
+	}
+	if m.Required && m.ClearsCRM {
+		k.bad("clears_crm", "one of both", m.Field+" is required and may be cleared")
+	}
+	if len(Errors(k.ps)) > before {
+		return nil
+	}
+	return l
+}
+
+// readOnly refuses a way to the CRM that it does not have (B29).
+func (k *compiler) readOnly(l *Line, m *schemas.FieldMapping) {
+	if l.Direction == profile.Inbound {
+		return
+	}
+	other := k.column(l.Provider, l.Object, l.CRM)
+	if other != nil && other.Direction == profile.Inbound || strings.Contains(l.CRM, ".") {
+		k.bad("direction", "direction: inbound", l.Provider+"."+l.Object+"."+l.CRM+" can't be written, but "+m.Field+" is "+string(l.Direction))
+	}
+}
+
+func (k *compiler) kind(l *Line, m *schemas.FieldMapping) {
+	switch l.Transform {
+	case schemas.TransformCheckbox:
+		l.Kind = KindBoolean
+	case schemas.TransformCents:
+		l.Kind = KindNumber
+	}
+	if m.Kind == "" {
+		return
+	}
+	if !slices.Contains(Kinds, m.Kind) {
+		k.bad("kind", didYouMean(m.Kind, Kinds), "unknown type "+quote(m.Kind)+" for "+m.Field)
+		return
+	}
+	l.Kind = m.Kind
+	if t, ok := l.rule.(picklist); ok {
+		t.multi = m.Kind == KindMulti
+		l.rule = t
+	}
+}
+
+func arg(m *schemas.FieldMapping, name string) string {
+	for i := range m.Args {
+		if m.Args[i].Name == name && m.Args[i].Value != nil {
+			return *m.Args[i].Value
+		}
+	}
+	return ""
+}
+
+func (k *compiler) transform(l, def *Line, m *schemas.FieldMapping) {
+	name := m.Transform
+	if name == "" && (len(m.Picklist) > 0 || m.Script != "" || len(m.Args) > 0) {
+		name = l.Transform
+	}
+	if name == "" {
+		return // as the default has it
+	}
+	if !slices.Contains(Transforms, name) {
+		k.bad("transform", didYouMean(name, Transforms), "unknown transform "+quote(name)+" for "+m.Entity+"."+m.Field)
+		return
+	}
+	if l.Role == profile.Owner {
+		k.bad("transform", "leave it out", m.Field+" is found by the CRM's users and takes no transform")
+		return
+	}
+	for i := range m.Args {
+		if !slices.Contains(argsOf[name], m.Args[i].Name) {
+			k.bad("args", didYouMean(m.Args[i].Name, argsOf[name]), "the transform "+name+" takes no "+quote(m.Args[i].Name))
+		}
+	}
+	if m.Script != "" && name != schemas.TransformCustom || m.Inverse != "" && name != schemas.TransformCustom {
+		k.bad("script", "transform: custom", m.Field+" has a script, but its transform is "+name)
+	}
+	if len(m.Picklist) > 0 && name != schemas.TransformPicklist {
+		k.bad("picklist", "transform: picklist_map", m.Field+" has a picklist, but its transform is "+name)
+	}
+	if def == nil || name != def.Transform {
+		l.checks = nil
+	}
+	l.Transform, l.script, l.back = name, "", ""
+	switch name {
+	case schemas.TransformNone:
+		l.rule = nil
+	case schemas.TransformPhone:
+		country := strings.ToUpper(arg(m, "country"))
+		if country != "" && len(country) != 2 {
+			k.bad("args", "two letters, such as US", "country is "+quote(country))
+		}
+		l.rule = phoneE164{country}
+		if l.checks == nil {
+			l.checks = phoneChecks
+		}
+		if l.Role == profile.Plain {
+			l.Role = profile.Phone
+		}
+	case schemas.TransformDateISO:
+		l.rule = dateISO{k.dates(m)}
+	case schemas.TransformDateSFDC:
+		l.rule = dateSFDC{k.dates(m)}
+	case schemas.TransformYesNo:
+		l.rule = yesNo{}
+	case schemas.TransformCheckbox:
+		l.rule = checkbox{}
+	case schemas.TransformLowercase:
+		l.rule = lowercase{}
+	case schemas.TransformCents:
+		currency, locale := strings.ToUpper(arg(m, "currency")), arg(m, "locale")
+		if currency != "" && !KnownCurrency(currency) {
+			k.bad("args", "three letters of ISO 4217, such as USD", "currency is "+quote(currency))
+		}
+		k.locale(locale)
+		l.rule = cents{currency, locale}
+	case schemas.TransformPicklist:
+		k.picklist(l, m)
+	case schemas.TransformCustom:
+		k.custom(l, m)
+	}
+}
+
+func (k *compiler) locale(l string) {
+	if l != "" && !KnownLocale(l) {
+		k.bad("args", "language and country, such as en-GB or de-DE", "locale is "+quote(l))
+	}
+}
+
+func (k *compiler) dates(m *schemas.FieldMapping) (d dateReader) {
+	d.format, d.locale = arg(m, "format"), arg(m, "locale")
+	if _, ok := formats[d.format]; d.format != "" && !ok {
+		k.bad("args", didYouMean(d.format, Formats), "unknown format "+quote(d.format))
+	}
+	k.locale(d.locale)
+	if name := arg(m, "zone"); name != "" {
+		if d.zone = k.zone(name); d.zone == nil || d.zone == time.UTC && name != "UTC" {
+			k.bad("args", "an IANA name, such as America/Los_Angeles", "unknown time zone "+quote(name))
+		}
+	}
+	return d
+}
+
+func (k *compiler) picklist(l *Line, m *schemas.FieldMapping) {
+	t := picklist{pairs: m.Picklist}
+	l.rule = t
+	if len(t.pairs) == 0 {
+		k.bad("picklist", "picklist: {DIALER: CRM, …}", m.Field+" has the transform picklist_map and no picklist")
+	}
+	for _, p := range t.pairs {
+		if p.Dialer == "" || p.CRM == "" {
+			k.bad("picklist", "a value on both sides", "the picklist of "+m.Field+" has an empty value")
+			return
+		}
+	}
+	if v := t.loop(); v != "" && l.Direction == profile.Bidirectional {
+		k.bad("picklist", "give each value a way back to itself", "the picklist of "+m.Field+" goes in a loop: the CRM's "+quote(v)+" would come back as another value each time")
+	}
+}
+
+// maxScript bounds the length of a script, in bytes.
+const maxScript = 16 << 10
+
+func (k *compiler) custom(l *Line, m *schemas.FieldMapping) {
+	l.rule, l.script, l.back = custom{m.Script, m.Inverse}, m.Script, m.Inverse
+	switch {
+	case strings.TrimSpace(m.Script) == "":
+		k.bad("script", `transform: {custom: "value.trim()"}`, m.Field+" has a custom transform without a script")
+	case len(m.Script) > maxScript || len(m.Inverse) > maxScript:
+		k.bad("script", "16 KiB at most", "the script of "+m.Field+" is too long")
+	case l.Direction == profile.Bidirectional && strings.TrimSpace(m.Inverse) == "":
+		k.bad("direction", "direction: inbound, or give inverse:", m.Entity+"."+m.Field+" is bidirectional, but its custom transform has no inverse")
+	case l.Direction != profile.Bidirectional && m.Inverse != "":
+		k.warn("inverse", "leave it out", m.Field+" is "+string(l.Direction)+": its inverse is never used")
+	}
+}
+
+// together looks at the lines of an object at once: two may not write one field.
+func (k *compiler) together(o *Object) {
+	for i, l := range o.Lines {
+		for _, x := range o.Lines[:i] {
+			if x.CRM == l.CRM && x.Outbound() && l.Outbound() {
+				k.i = k.mappingOf(l, x)
+				k.bad("crm_field", "direction: inbound for one of them", x.Dialer+" and "+l.Dialer+" both write "+o.Provider+"."+o.Name+"."+l.CRM)
+			}
+		}
+	}
+}
+
+func (k *compiler) mappingOf(ls ...*Line) int {
+	for _, m := range k.made {
+		if slices.Contains(ls, m.line) {
+			return m.i
+		}
+	}
+	return -1
+}
+
+// call makes a line of a CRM's activities: a value of the call, or a constant (B30).
+func (k *compiler) call(m *schemas.FieldMapping) {
+	found := false
+	for _, p := range k.profiles {
+		object := p.Activity.Object
+		if m.Provider != "" && m.Provider != p.Provider || object == "" {
+			continue
+		}
+		if m.Object != "" && m.Object != object {
+			if m.Provider != "" {
+				k.bad("object", "to: "+object+".FIELD", p.Provider+" logs calls as "+object+", not as "+quote(m.Object))
+				return
+			}
+			continue
+		}
+		if m.Provider == "" && m.Object == "" {
+			continue
+		}
+		found = true
+		mine := *m
+		if mine.Direction == "" {
+			mine.Direction = string(profile.Outbound)
+		}
+		if mine.Direction != string(profile.Outbound) {
+			k.bad("direction", "direction: outbound", "calls go to the CRM only")
+			return
+		}
+		if m.Field == "" && m.Default == nil {
+			k.bad("field", "the call's name of it, or default:", "a mapping of calls with neither a field nor a default")
+			return
+		}
+		if l := k.build(p.Provider, object, nil, &mine); l != nil && !m.Off {
+			o := k.c.Calls(p.Provider)
+			if o == nil {
+				o = &Object{Provider: p.Provider, Name: object}
+				k.c.calls = append(k.c.calls, o)
+			}
+			k.made = append(k.made, madeLine{l, k.i})
+			o.Lines = append(o.Lines, l)
+		}
+	}
+	if !found {
+		k.bad("object", "to: OBJECT.FIELD", "a mapping of calls names no CRM that logs them")
+	}
+}

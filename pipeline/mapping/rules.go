@@ -1,0 +1,138 @@
+package mapping
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/crmstream/crmstream/schemas"
+)
+
+// Names that a configuration may use.
+var (
+	Strategies      = []string{schemas.CRMWins, schemas.DialerWins, schemas.FieldMerge, schemas.LastWriteWins, schemas.Manual}
+	DedupeSteps     = []string{"composite", "crm_id", "dialer_link", "email", "fuzzy_name_company", "phone"}
+	DedupeActions   = []string{"link", "off", "suggest"}
+	FilterOps       = []string{"eq", "in", "ne", "not_in", "set", "unset"}
+	EventTargets    = []string{"campaign_member", "custom_event", "event", "field", "off", "record", "task", "timeline"}
+	NotesLayouts    = []string{"plain", "structured"}
+	RecordingLinks  = []string{"play", "signed"}
+	CallDirections  = []string{schemas.Inbound, schemas.Outbound}
+	fuzzyThresholds = [2]float64{0, 1}
+)
+
+func (k *compiler) rule(list string, i int, part, mend, what string) {
+	k.ps = append(k.ps, Problem{List: list, Index: i, Part: part, What: what, Mend: mend})
+}
+
+// oneOf says where a word is none of those that are known; "" is the default.
+func (k *compiler) oneOf(list string, i int, part, what, got string, known []string) {
+	if got != "" && !slices.Contains(known, got) {
+		k.rule(list, i, part, didYouMean(got, known), "unknown "+what+" "+quote(got))
+	}
+}
+
+func (k *compiler) crm(list string, i int, name string) bool {
+	if k.profile(name) != nil {
+		return true
+	}
+	var names []string
+	for _, p := range k.profiles {
+		names = append(names, p.Provider)
+	}
+	k.rule(list, i, "provider", didYouMean(name, names), "unknown CRM "+quote(name))
+	return false
+}
+
+// rules looks at everything but the mapping.
+func (k *compiler) rules() {
+	cfg := k.cfg
+	if cfg.Locale != "" && !KnownLocale(cfg.Locale) {
+		k.rule("locale", -1, "", "language and country, such as en-GB or de-DE", "locale is "+quote(cfg.Locale))
+	}
+	if cfg.Currency != "" && !KnownCurrency(cfg.Currency) {
+		k.rule("currency", -1, "", "three letters of ISO 4217, such as USD", "currency is "+quote(cfg.Currency))
+	}
+	k.oneOf("conflict_default", -1, "", "conflict strategy", cfg.ConflictDefault, Strategies)
+	for i, f := range cfg.ConflictFields {
+		v := ""
+		if f.Value != nil {
+			v = *f.Value
+		}
+		k.oneOf("conflict_fields", i, "", "conflict strategy", v, Strategies)
+	}
+	if cfg.PrimaryCRM != "" && !slices.ContainsFunc(cfg.Accounts, func(a schemas.Account) bool { return a.Provider == cfg.PrimaryCRM }) {
+		k.rule("primary_crm", -1, "", "one of those under crm:", "the tenant has no CRM "+quote(cfg.PrimaryCRM))
+	}
+	for i, r := range cfg.Dedupe {
+		k.oneOf("dedupe", i, "strategy", "dedupe strategy", or(r.Strategy, "\"\""), DedupeSteps)
+		k.oneOf("dedupe", i, "action", "dedupe action", r.Action, DedupeActions)
+		if r.Threshold < fuzzyThresholds[0] || r.Threshold > fuzzyThresholds[1] || r.Threshold != r.Threshold {
+			k.rule("dedupe", i, "threshold", "a number from 0 to 1", "the threshold of "+r.Strategy+" is "+strconv.FormatFloat(r.Threshold, 'g', -1, 64))
+		}
+		if r.Threshold != 0 && r.Strategy != "fuzzy_name_company" {
+			k.rule("dedupe", i, "threshold", "leave it out", r.Strategy+" takes no threshold")
+		}
+		if slices.ContainsFunc(cfg.Dedupe[:i], func(x schemas.DedupeRule) bool { return x.Strategy == r.Strategy }) {
+			k.rule("dedupe", i, "strategy", "once", r.Strategy+" stands twice")
+		}
+	}
+	for i, d := range cfg.Dispositions {
+		k.crm("dispositions", i, d.Provider)
+		if (d.Stage == "") != (d.StageObject == "") {
+			k.rule("dispositions", i, "stage", "stage: OBJECT.STAGE, or never", "the stage of "+quote(d.Label)+" is not whole")
+		}
+	}
+	k.oneOf("calls", -1, "notes", "notes layout", cfg.Calls.NotesLayout, NotesLayouts)
+	k.oneOf("calls", -1, "recording", "recording link", cfg.Calls.Recording, RecordingLinks)
+	for _, d := range cfg.Calls.SkipDirections {
+		k.oneOf("calls", -1, "skip_directions", "direction of calls", d, CallDirections)
+	}
+	k.scopes()
+	for i, e := range cfg.Events {
+		k.crm("events", i, e.Provider)
+		k.oneOf("events", i, "target", "target", or(e.Target, "\"\""), EventTargets)
+	}
+	for i, s := range cfg.Stages {
+		k.crm("stages", i, s.Provider)
+		if s.To == "" {
+			k.rule("stages", i, "to", "to: STAGE", "a stage rule without a stage")
+		}
+		if len(s.When) == 0 {
+			k.rule("stages", i, "when", "when: {disposition: Meeting Booked}", "a stage rule that would move every deal")
+		}
+	}
+}
+
+func (k *compiler) scopes() {
+	for i, s := range k.cfg.Scopes {
+		if k.crm("scopes", i, s.Provider) {
+			k.oneOf("scopes", i, "object", "kind of person in "+s.Provider, or(s.Object, "\"\""), k.Objects(s.Provider))
+		}
+		for _, f := range s.Filters {
+			k.oneOf("scopes", i, "filters", "operation", or(f.Op, "\"\""), FilterOps)
+			want := "values"
+			switch n := len(f.Values); {
+			case f.Op == "eq" || f.Op == "ne":
+				if n == 1 {
+					continue
+				}
+				want = "one value"
+			case f.Op == "set" || f.Op == "unset":
+				if n == 0 {
+					continue
+				}
+				want = "no value"
+			case n > 0:
+				continue
+			}
+			k.rule("scopes", i, "filters", want, f.Op+" of "+quote(f.Field)+" takes "+want+", and has "+strconv.Itoa(len(f.Values)))
+		}
+	}
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,119 @@
+package sync
+
+import (
+	"strconv"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/mapping"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+)
+
+// outbound writes to each CRM record what it lacks. It reports whether a warning came
+// or went.
+func (w *world) outbound(p *person) (warned bool) {
+	for i := range p.Links {
+		l := &p.Links[i]
+		acc := w.account(l.Provider)
+		o := w.lines.Object(l.Provider, l.Object)
+		if o == nil || l.Deleted || acc == nil {
+			continue
+		}
+		warned = w.outboundTo(p, l, o, acc) || warned
+	}
+	return warned
+}
+
+func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.Account) (warned bool) {
+	var fields []schemas.Field
+	var missing *mapping.Line // required, and not as it must be
+	why, priority := "", pipeline.PriorityField
+	for _, m := range o.Lines {
+		if !m.Outbound() || !p.takes(l, m) {
+			continue
+		}
+		v, has, wrong := w.outward(p, m)
+		if wrong != "" {
+			if known, told := find(l.Known, m.CRM); told && equal(known, p.value(m.Dialer)) {
+				continue // it is what stands there, as it was spelled there
+			}
+			warned = l.warn(m, "not written: "+wrong) || warned
+			if m.Required && missing == nil {
+				missing, why = m, wrong
+			}
+			continue
+		}
+		if !has {
+			continue
+		}
+		if refused, ok := find(l.Refused, m.CRM); ok && m.Alike(w.env, refused, v) {
+			continue // until it changes
+		}
+		known, told := find(l.Known, m.CRM)
+		if wanted, pending := find(l.Wanted, m.CRM); pending {
+			if m.Alike(w.env, wanted, v) {
+				continue // on its way
+			}
+		} else if told && m.Alike(w.env, known, v) || !told && m.Inbound() && m.Role != profile.DoNotCall && blank(v) {
+			continue
+		}
+		warned = l.warn(m, "") || warned
+		fields = set(fields, m.CRM, v)
+		if m.Role == profile.DoNotCall {
+			priority = pipeline.PriorityDoNotCall
+		}
+	}
+	if len(fields) == 0 {
+		return warned
+	}
+	if missing != nil && priority != pipeline.PriorityDoNotCall { // that nobody may be called is never held up (B23)
+		w.unwritten(p, l, missing, why, fields)
+		return warned
+	}
+	for _, f := range fields {
+		l.Wanted = set(l.Wanted, f.Name, f.Value)
+	}
+	l.Revision++
+	w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: personKey(p.ID, l.Object, l.ID), ID: l.ID,
+		Fields: fields, Priority: priority, Revision: l.Revision})
+	return warned
+}
+
+// unwritten gives up a write for a field that the CRM needs; what it would have written
+// is tried again when it changes, or is redriven.
+func (w *world) unwritten(p *person, l *link, m *mapping.Line, why string, fields []schemas.Field) {
+	for _, f := range fields {
+		l.Refused = set(l.Refused, f.Name, f.Value)
+	}
+	d := &schemas.DeadLetter{Tenant: w.t.Name(), Reason: schemas.ReasonInvalid, Message: m.Dialer + " is required for " + l.Object + "." + m.CRM + ", and its value can't be written: " + why,
+		Fields: []string{m.CRM}, RecordKey: l.Provider + "/" + personKey(p.ID, l.Object, l.ID), Topic: schemas.TopicCRMCommands, Partition: w.tx.Partition, At: w.tx.Now}
+	w.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
+}
+
+func personKey(person, object, id string) string { return "person:" + person + ":" + object + ":" + id }
+
+// outward is a field's value in the form of the CRM; has is false where we have
+// nothing to say, and wrong says why a value can't be written. A blank clears only
+// where a tenant maps it so (B24).
+func (w *world) outward(p *person, m *mapping.Line) (v *string, has bool, wrong string) {
+	if m.Role == profile.DoNotCall {
+		if !p.DNC && p.DNCAt == 0 {
+			return nil, false, ""
+		}
+		s := strconv.FormatBool(p.DNC)
+		v = &s
+	} else {
+		f, ok := p.field(m.Dialer)
+		if !ok {
+			return nil, false, ""
+		}
+		if v = f.Value; blank(v) {
+			return nil, m.ClearsCRM, ""
+		}
+	}
+	out, err := m.Out(w.env, v)
+	if err != nil {
+		return nil, false, err.Error()
+	}
+	return out, !blank(out) || m.ClearsCRM, ""
+}
