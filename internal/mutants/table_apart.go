@@ -121,6 +121,12 @@ var apart = []mutant{
 `,
 		by: "state: TestAKeyCannotBeFilledIn"},
 
+	{promise: "P9", what: "a batch goes on before the script that was cut off is switched off", file: "pipeline/run/session.go",
+		old: `		case !o.controlled():
+`,
+		new: `		case false:
+`,
+		by: "pipeline/run: TestAScriptThatIsCutOffIsSwitchedOff"},
 	{promise: "P12", what: "a commit without inputs has no offset", file: transactFile,
 		old: `			read := []string{anchor}
 `,

@@ -3,10 +3,10 @@ package run
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	transactions, aborts, sessions, records, forwarded, restored, timers, expired prometheus.Counter
-	deadLetters                                                                   *prometheus.CounterVec
-	commit                                                                        prometheus.Histogram
-	owned, refused, stalled                                                       prometheus.Gauge
+	transactions, aborts, sessions, records, forwarded, restored, timers, expired, cutOffs prometheus.Counter
+	deadLetters                                                                            *prometheus.CounterVec
+	commit                                                                                 prometheus.Histogram
+	owned, refused, stalled                                                                prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -22,6 +22,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		restored:     counter("restored_records_total", "Records read from the changelog into the store."),
 		timers:       counter("timers_total", "Timers fired."),
 		expired:      counter("records_expired_total", "Input records that were removed by age before they were applied."),
+		cutOffs:      counter("scripts_cut_off_total", "Scripts of tenants that were cut off by a limit and switched off."),
 		deadLetters: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "crmstream", Subsystem: "task", Name: "dead_letters_total",
 			Help: "Inputs dead-lettered by the shell, by reason."}, []string{"reason"}),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "crmstream", Subsystem: "task", Name: "transaction_seconds",
@@ -33,7 +34,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Input partitions that an open transaction of another producer holds up: see the log and the status."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.transactions, m.aborts, m.sessions, m.records, m.forwarded, m.restored, m.timers, m.expired, m.deadLetters, m.commit, m.owned, m.refused, m.stalled)
+		reg.MustRegister(m.transactions, m.aborts, m.sessions, m.records, m.forwarded, m.restored, m.timers, m.expired, m.cutOffs, m.deadLetters, m.commit, m.owned, m.refused, m.stalled)
 	}
 	return m
 }

@@ -70,6 +70,26 @@ func (q *queue) first() []*kgo.Record {
 	return nil
 }
 
+// controls reports whether such are there as control removes.
+func (q *queue) controls() bool {
+	for i := range q.topics {
+		if i <= orders[schemas.TopicControlActions] && len(q.topics[i]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// control removes what comes before everything else: configurations and actions.
+func (q *queue) control() (recs []*kgo.Record) {
+	for i := range q.topics {
+		if i <= orders[schemas.TopicControlActions] {
+			recs = append(recs, q.take(i, len(q.topics[i]), batchBytes)...)
+		}
+	}
+	return recs
+}
+
 // forget drops what waits of one topic.
 func (q *queue) forget(topic string) {
 	if q.topics != nil {

@@ -35,6 +35,7 @@ type owned struct {
 	resumed    bool
 	queue      queue      // what was polled and waits for its transaction
 	suspect    bool       // its records are looked at alone
+	awaits     int64      // position in control.actions before which nothing else is applied; see quarantine
 	chunks     int        // of the last transaction's outputs that stand in state
 	lost       []produced // outputs that are to be produced again
 }

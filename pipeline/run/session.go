@@ -31,6 +31,7 @@ type session struct {
 	txn   *kgo.GroupTransactSession
 	cl    *kgo.Client
 	adm   *kadm.Client
+	plain *kgo.Client // of adm: no transactions, no group
 	boot  boot
 	held  *held
 	lease *lease
@@ -100,7 +101,7 @@ func (s *session) open(ctx context.Context) (err error) {
 		}
 	}()
 	// Restores begin while the group's client is still being made: they have their own.
-	s.adm = kadm.NewClient(plain)
+	s.plain, s.adm = plain, kadm.NewClient(plain)
 	octx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if s.boot, err = r.readBoot(octx, s.adm); err != nil {
@@ -167,6 +168,8 @@ func (o *owned) caughtUp() bool { return o.pos.Next[schemas.TopicCRMResults] >= 
 // far as is known, for ever.
 func (o *owned) wait() int64 {
 	switch {
+	case o.awaits > 0 && !o.queue.controls():
+		return -1
 	case o.queue.n > 0:
 		return 0
 	case !o.caughtUp():
@@ -186,8 +189,10 @@ func (s *session) poll(ctx context.Context) kgo.Fetches {
 		if w := o.wait(); w >= 0 {
 			wait = min(wait, w)
 		}
-		room, bytes = room-o.queue.n, bytes+o.queue.bytes
-		if o.suspect && o.queue.n > s.r.cfg.MaxRecords {
+		if o.awaits == 0 {
+			room, bytes = room-o.queue.n, bytes+o.queue.bytes
+		}
+		if o.suspect && o.awaits == 0 && o.queue.n > s.r.cfg.MaxRecords {
 			return nil // P8: what waits to be looked at alone does not grow with the backlog
 		}
 	}
@@ -271,7 +276,7 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		b := get(p)
 		b.now, b.began = o.clock.now(), time.Now()
 		b.resume = o.caughtUp() && !o.resumed
-		b.ticks = o.caughtUp() && o.resumed
+		b.ticks = o.caughtUp() && o.resumed && o.awaits == 0
 		if o.suspect {
 			b.alone = true
 			b.ticks = b.ticks && len(b.inputs) == 0
@@ -279,6 +284,9 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 	}
 	if len(batches) > 0 {
 		committed, err := s.transact(ctx, mine, batches)
+		if cut := cutOffs(batches); err == nil && len(cut) > 0 {
+			err = s.quarantine(ctx, mine, cut)
+		}
 		if err != nil || !committed {
 			// Taken back: the client reads again what this poll gave. What polls before it
 			// gave it takes for committed, so that stays here (P5).
@@ -306,9 +314,12 @@ func (s *session) choose(mine map[int32]*owned) (map[int32][]*kgo.Record, error)
 		if o.suspect, err = s.r.killers.suspect(p, o.pos); err != nil {
 			return nil, err
 		}
-		if o.suspect {
+		switch {
+		case !o.controlled():
+			alone[p] = o.queue.control()
+		case o.suspect:
 			alone[p] = o.queue.first()
-		} else {
+		default:
 			queues[p] = &o.queue
 		}
 	}

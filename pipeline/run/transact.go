@@ -75,12 +75,16 @@ func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches m
 	return true, s.settle(mine, batches)
 }
 
-// leaveOut refuses the partitions that could not be worked on; without one, err is
-// the session's own.
+// leaveOut refuses the partitions that could not be worked on, but for those in which a
+// script was cut off; without one, err is the session's own.
 func (s *session) leaveOut(batches map[int32]*batch, err error) error {
 	refused := false
 	for p, b := range batches {
-		if b.failed != nil {
+		var cutOff *pipeline.ScriptCutOff
+		switch {
+		case errors.As(b.failed, &cutOff):
+			refused = true // for now: see quarantine
+		case b.failed != nil:
 			refused = true
 			s.refuse(p, fmt.Errorf("%w: partition %d: %w", ErrRefused, p, b.failed))
 			s.silence(p)
