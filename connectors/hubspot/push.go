@@ -73,10 +73,11 @@ func (a *attempt) push(ctx context.Context, kind, name string) {
 		return
 	}
 	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodPost, path, nil, body)
-	if e, ok := errors.AsType[*rest.Error](err); ok && e.Status == http.StatusConflict && kind == timeline {
-		err = nil // it was taken before
-	} else if ok {
-		if e.Class == schemas.ErrForbidden || e.Class == schemas.ErrNotFound {
+	e, answered := errors.AsType[*rest.Error](err)
+	switch {
+	case answered && e.Status == http.StatusConflict && kind == timeline: // it was taken before
+	case err != nil:
+		if answered && (e.Class == schemas.ErrForbidden || e.Class == schemas.ErrNotFound) {
 			e.Class, outcome = schemas.ErrPermanent, schemas.Sent
 		}
 		a.Fail(err, outcome)

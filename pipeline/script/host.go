@@ -68,7 +68,7 @@ func New(o Options) *Host {
 }
 
 // Close ends the machines that no call uses; those in use end with their call.
-func (h *Host) Close() error {
+func (h *Host) Close() {
 	h.mu.Lock()
 	idle := h.idle
 	h.idle, h.closed = nil, true
@@ -76,7 +76,6 @@ func (h *Host) Close() error {
 	for _, m := range idle {
 		m.close()
 	}
-	return nil
 }
 
 func (h *Host) take() (*machine, error) {

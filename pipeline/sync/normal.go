@@ -41,19 +41,6 @@ func blank(s *string) bool { return s == nil || *s == "" }
 
 func truth(s *string) bool { return s != nil && strings.EqualFold(*s, "true") }
 
-// cut shortens an outbound value to what the CRM takes (B28).
-func cut(m *profile.Mapping, v *string) *string {
-	if v == nil || m.MaxLength == 0 {
-		return v
-	}
-	r := []rune(*v)
-	if len(r) <= m.MaxLength {
-		return v
-	}
-	s := string(r[:m.MaxLength-1]) + "…"
-	return &s
-}
-
 func find(fs []schemas.Field, name string) (*string, bool) {
 	for i := range fs {
 		if fs[i].Name == name {

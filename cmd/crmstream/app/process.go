@@ -277,7 +277,7 @@ func (p *Process) Close(ctx context.Context) error {
 		err = errors.Join(err, p.host.Close(ctx))
 	}
 	if p.scripts != nil {
-		err = errors.Join(err, p.scripts.Close())
+		p.scripts.Close()
 	}
 	if p.db != nil {
 		err = errors.Join(err, p.db.Close())

@@ -85,7 +85,7 @@ func (l *lexer) value() (string, error) {
 		return "", errors.New("a value is missing at the end")
 	}
 	v := l.rest[0]
-	if !v.quoted && strings.IndexAny(v.text, "(),=!") >= 0 {
+	if !v.quoted && strings.ContainsAny(v.text, "(),=!") {
 		return "", fmt.Errorf("a value is missing before %q", v.text)
 	}
 	l.rest = l.rest[1:]

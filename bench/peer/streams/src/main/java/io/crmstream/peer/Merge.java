@@ -329,6 +329,7 @@ final class Merge implements Processor<byte[], byte[], byte[], byte[]> {
       c.put("contact_id", person.contact);
       c.put("links", List.of());
       c.put("status", person.status);
+      c.put("warnings", List.of());
       c.put("provenance", provenance(contacts));
       context.forward(new Record<>(outKey(), contacts.bytes(c), timestamp), CONTACTS);
     }
