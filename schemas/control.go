@@ -91,6 +91,17 @@ const (
 	// by its time limit, which is no property of the value alone, so that it may not be
 	// decided anew at a replay. The field "script" is the transform's key.
 	ActionScriptQuarantined = "script_quarantined"
+	// ActionResolveConflict decides which value a field has that waits for a person: the
+	// field "conflict" is its id, "take" is "crm", "dialer" or "value", and then "value" is
+	// it, in the dialer's form; "why" is kept on sync.changes.
+	ActionResolveConflict = "resolve_conflict"
+	// ActionConfirmMatch makes one person of two that a conflict of the kind same_person
+	// asks about: the field "conflict" is its id.
+	ActionConfirmMatch = "confirm_match"
+	// ActionSplitMatch says that they are not the same, and that is remembered. Without
+	// "conflict" it takes a record that was linked wrongly out of a person: "person" and
+	// "record", as provider/object/id, or dialer/contact/id.
+	ActionSplitMatch = "split_match"
 )
 
 // ControlAction is a value of control.actions: one deliberate act on a tenant. It is
@@ -99,13 +110,15 @@ type ControlAction struct {
 	// Id of the action, chosen by who sends it, unique in the tenant for 90 days, never "", e.g. "act-2026-03-01-1". A
 	// repeat does nothing.
 	ActionID string `avro:"action_id"`
-	// What is to be done: e.g. "release_held", "redrive", "script_quarantined". Any other is a dead letter.
+	// What is to be done: e.g. "release_held", "redrive", "resolve_conflict", "confirm_match", "split_match", "script_quarantined".
+	// Any other is a dead letter.
 	Kind string `avro:"kind"`
 	// When somebody decided it, by the sender's clock, in ms since 1970 UTC, e.g. 1772386200000. For the record only.
 	At int64 `avro:"at"`
 	// Who decided it, set by the sender, e.g. "ann@example.com". It is named where a call was dropped. Personal data.
 	By string `avro:"by"`
-	// Arguments of the kind. release_held: call or number; do, link, why. redrive: key. script_quarantined: script, why. E.g.
+	// Arguments of the kind. release_held: call or number; do, link, why. redrive: key. script_quarantined: script, why.
+	// resolve_conflict: conflict, take, value, why. confirm_match: conflict, why. split_match: conflict, or person and record; why. E.g.
 	// call = "call-7", do = "drop", why = "test call". A number is a person's. Personal data.
 	Fields []Field `avro:"fields"`
 

@@ -178,24 +178,30 @@ type SyncRecord struct {
 }
 
 // SyncConflict is a value of sync.conflicts: something that a person must decide. It is
-// either two sides that want different values of one field, or a word of the dialer
-// that a CRM has nothing for: a disposition, a rep. Those are listed once for each word,
-// whatever number of calls has it, and resolved when a call with it finds what it needs.
+// two sides that want different values of one field; a CRM that undoes a value again and
+// again; a record that may be somebody who is known; or a word of the dialer that a CRM
+// has nothing for: a disposition, a rep. Words are listed once, whatever number of calls
+// has one, and resolved when a call with it finds what it needs. What is decided stays
+// here as resolved until the topic is compacted away.
 type SyncConflict struct {
 	// Name of the tenant, as in the key, e.g. "acme".
 	Tenant string `avro:"tenant"`
-	// Our id of the conflict, unique in the tenant, as in the key, e.g. "x5", "disposition:hubspot:demobooked",
-	// "rep:hubspot:rep@example.com". Personal data.
+	// Our id of the conflict, unique in the tenant, as in the key, e.g. "value:p17:title", "same:p18:p17",
+	// "disposition:hubspot:demobooked", "rep:hubspot:rep@example.com". Personal data.
 	ConflictID string `avro:"conflict_id"`
-	// Our id of the person, as on sync.contacts, e.g. "p17"; where a word is missing that of the first call with it.
+	// Our id of the person, as on sync.contacts, e.g. "p17"; of same_person the one that is known; where a word is missing that of the
+	// first call with it.
 	PersonID string `avro:"person_id"`
-	// Name of the field, in the dialer's words, e.g. "title", "disposition", "agent_email".
+	// Name of the field, in the dialer's words, e.g. "title", "disposition", "agent_email"; of same_person why they may be the same.
 	Field string `avro:"field"`
-	// What the dialer wants the field to be, e.g. "Head of Sales". Null: empty. Personal data.
+	// What the dialer wants the field to be, e.g. "Head of Sales"; once resolved, what it is; of same_person what is known of the person.
+	// Null: empty. Personal data.
 	DialerValue *string `avro:"dialer_value"`
-	// What the CRM wants the field to be, e.g. "Sales Director". Null: empty. Personal data.
+	// What the CRM wants the field to be, in the dialer's form, e.g. "Sales Director"; of same_person what the record looks like. Null:
+	// empty. Personal data.
 	CRMValue *string `avro:"crm_value"`
-	// The CRM record that wants it, e.g. {salesforce, Contact, 0035g000007abcdAAA}.
+	// The CRM record that wants it, e.g. {salesforce, Contact, 0035g000007abcdAAA}; of same_person the one in question, which may be
+	// {dialer, contact, c-12}.
 	Record Link `avro:"record"`
 	// How it stands: e.g. "open", "resolved".
 	Status string `avro:"status"`
@@ -203,7 +209,8 @@ type SyncConflict struct {
 	OpenedAt int64 `avro:"opened_at"`
 	// Where the later of the two values came from.
 	Provenance *Provenance `avro:"provenance"`
-	// What is to be decided: e.g. "value" (which of two values), "unmapped_disposition", "unmapped_rep". "": value.
+	// What is to be decided: e.g. "value" (which of two values), "undone" (likewise: the CRM undid it three times), "same_person",
+	// "unmapped_disposition", "unmapped_rep". "": value.
 	Kind string `avro:"kind" default:""`
 }
 
@@ -251,7 +258,8 @@ type FieldChange struct {
 	Old *string `avro:"old"`
 	// Value after, e.g. "Head of Sales". Null: it is empty now. Personal data.
 	New *string `avro:"new"`
-	// The rule that decided: e.g. "last_write_wins", "do_not_call of either side", "explicit act".
+	// The rule that decided: e.g. "last_write_wins", "last_write_wins (clocks within 2 s: CRM by tie)", "crm_wins", "manual: crm, by
+	// ann@example.com", "do_not_call of either side", "explicit act". Personal data.
 	Cause string `avro:"cause"`
 	// Where the new value came from. Always there in what we write.
 	Provenance *Provenance `avro:"provenance"`

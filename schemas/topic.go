@@ -152,10 +152,10 @@ var catalogue = []Topic{
 		Notes: "While the CRM has given no id: acme/salesforce/Task/local:call_activities:call-7.",
 	},
 	{
-		Name: TopicSyncConflicts, Role: RoleOutput, Record: "SyncConflict", Key: "tenant/conflict", Example: "acme/x5", Compact: true, Retention: 7 * day,
+		Name: TopicSyncConflicts, Role: RoleOutput, Record: "SyncConflict", Key: "tenant/conflict", Example: "acme/value:p17:title", Compact: true, Retention: 7 * day,
 		Writers: "task", Readers: "tenant admins",
-		Doc:   "What waits for a person's decision: values of one field, and words of the dialer that a CRM has nothing for, a disposition or a rep.",
-		Notes: "A word is listed once, and resolved when a call with it finds what it needs.",
+		Doc:   "What waits for a person's decision: values of one field, records that may be of one person, and words of the dialer that a CRM has nothing for.",
+		Notes: "Decided with crmstream conflicts resolve, or an action on control.actions. A word is listed once, and resolved when a call with it finds what it needs.",
 	},
 	{
 		Name: TopicSyncHealth, Role: RoleOutput, Record: "SyncHealth", Key: "tenant/provider", Example: "acme/salesforce", Compact: true, Retention: 7 * day,

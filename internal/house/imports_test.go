@@ -32,6 +32,8 @@ var rules = []rule{
 	{"pipeline/activity", []string{"schemas", "schemas/profile"}, "a pure rule knows records and profiles only"},
 	{"pipeline/conflict", []string{"schemas"}, "a pure rule knows records only"},
 	{"pipeline/identity", []string{"pipeline/phone", "schemas"}, "a pure rule knows records only"},
+	{"pipeline/conflict", []string{"schemas"}, "a pure rule knows records only"},
+	{"pipeline/identity", []string{"schemas"}, "a pure rule knows records only"},
 	{"pipeline/mapping", []string{"pipeline/phone", "schemas", "schemas/profile"}, "a pure rule knows records and profiles only"},
 	{"pipeline/script", []string{"pipeline/mapping"}, "it runs what a rule asks for, and knows no record"},
 	{"pipeline/sync", append(pureRules, "pipeline", "schemas", "schemas/profile", "state", "state/value"), "sync decides; it knows neither how things are sent nor Kafka"},
@@ -61,11 +63,11 @@ var rules = []rule{
 	{"docs/...", nil, "programs in documents stand alone"},
 }
 
-var pureRules = []string{"pipeline/activity", "pipeline/mapping", "pipeline/phone"}
+var pureRules = []string{"pipeline/activity", "pipeline/conflict", "pipeline/identity", "pipeline/mapping", "pipeline/phone"}
 
 // core is what must stay pure (P9): same state, same journal, same bytes.
 var core = []string{
-	"schemas", "schemas/profile", "pipeline", "pipeline/activity", "pipeline/mapping", "pipeline/phone",
+	"schemas", "schemas/profile", "pipeline", "pipeline/activity", "pipeline/conflict", "pipeline/identity", "pipeline/mapping", "pipeline/phone",
 	"pipeline/sync", "pipeline/deliver", "pipeline/task",
 }
 

@@ -108,6 +108,13 @@ func (k *compiler) scopes() {
 		if k.crm("scopes", i, s.Provider) {
 			k.oneOf("scopes", i, "object", "kind of person in "+s.Provider, or(s.Object, "\"\""), k.Objects(s.Provider))
 		}
+		if s.Off {
+			k.c.objects = slices.DeleteFunc(slices.Clone(k.c.objects), func(o *Object) bool { return o.Provider == s.Provider && o.Name == s.Object })
+		}
+		if len(s.Filters) > 0 {
+			k.ps = append(k.ps, Problem{List: "scopes", Index: i, Part: "filters", Warning: true,
+				What: "no rule of this version looks at conditions: every " + s.Object + " of " + s.Provider + " is synced", Mend: "off syncs none"})
+		}
 		for _, f := range s.Filters {
 			k.oneOf("scopes", i, "filters", "operation", or(f.Op, "\"\""), FilterOps)
 			want := "values"

@@ -12,7 +12,7 @@ import (
 // tenantFlags are the words of a tenant's line that name no CRM.
 var tenantFlags = []string{"removed", "unknown", "log_before", "create_lead", "plain", "counters"}
 
-// policy reads what a tenant's line says of calls and events.
+// policy reads what a tenant's line says of calls, events, conflicts and matches.
 func policy(a *args, c *schemas.TenantConfig) error {
 	list := func(name string) []string {
 		if v := a.text(name); v != "" {
@@ -25,6 +25,18 @@ func policy(a *args, c *schemas.TenantConfig) error {
 	p.LogBefore, p.CreateLead = a.flag("log_before"), a.flag("create_lead")
 	p.Recording, p.RecordingBase = a.text("recording"), a.text("recording_base")
 	c.PrimaryCRM = a.text("primary")
+	for _, step := range list("dedupe") { // dedupe=email,fuzzy_name_company:link:0.9
+		part := strings.SplitN(step+"::", ":", 4)
+		r := schemas.DedupeRule{Strategy: part[0], Action: part[1]}
+		if part[2] != "" {
+			n, err := strconv.ParseFloat(part[2], 64)
+			if err != nil {
+				return fmt.Errorf("the threshold %q is no number", part[2])
+			}
+			r.Threshold = n
+		}
+		c.Dedupe = append(c.Dedupe, r)
+	}
 	if a.flag("plain") {
 		p.NotesLayout = "plain"
 	}
@@ -43,6 +55,10 @@ func policy(a *args, c *schemas.TenantConfig) error {
 		a.named = slices.Delete(a.named, i, i+1)
 		to := strings.SplitN(*f.Value, "/", 3)
 		switch {
+		case kind == "conflict" && name == "default": // conflict:default=crm_wins conflict:title=manual
+			c.ConflictDefault = *f.Value
+		case kind == "conflict":
+			c.ConflictFields = append(c.ConflictFields, schemas.Text(name, *f.Value))
 		case kind == "rep":
 			c.Owners = append(c.Owners, schemas.Text(name, *f.Value))
 		case kind == "map" && len(to) == 3: // map:recording_url=sf/Task/Recording

@@ -8,9 +8,11 @@
 // unsaid; what a timer brought about between two inputs has its own time.
 //
 //	tenant acme sf hs country=US zone=UTC        its configuration, the next version
+//	tenant acme sf conflict:default=crm_wins conflict:last_name=manual dedupe=email,fuzzy_name_company:link:0.9
 //	tenant acme removed
 //	mapping score sf/Lead/Score direction=outbound type=number    a line of the next tenant's mapping; off
 //	mapping status transform=picklist_map picklist=New:OPEN,Working:DOING enum=New,Working
+//	scope sf/Lead off                             of the next tenant, too
 //	tenant acme sf org=other                     another account of the same CRM
 //	09:00:00 crm sf Lead L1 Phone=… at=08:59:00  a record that was read
 //	09:00:00 stream sf Lead from= to=r1 type=UPDATE ids=L1 Phone=…

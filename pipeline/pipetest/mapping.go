@@ -46,6 +46,16 @@ func (s *runner) mapping(a *args) error {
 	return nil
 }
 
+// scope reads which records of a kind are synced; it is of the next tenant line.
+func (s *runner) scope(a *args) error {
+	of := strings.SplitN(a.at(0), "/", 2)
+	if len(of) != 2 || !a.flag("off") {
+		return fmt.Errorf("scope sf/Lead off")
+	}
+	s.scopes = append(s.scopes, schemas.ObjectScope{Provider: of[0], Object: of[1], Off: true})
+	return nil
+}
+
 // rules reads the validations of a line.
 func rules(a *args, m *schemas.FieldMapping) error {
 	message := a.text("message")

@@ -67,6 +67,7 @@ type runner struct {
 	inputs   []*pipeline.Record     // by offset
 	repeats  uint64                 // duplicates counted so far
 	mappings []schemas.FieldMapping // of the next tenant line
+	scopes   []schemas.ObjectScope  // likewise
 	out      strings.Builder
 }
 
@@ -75,7 +76,7 @@ func (s *runner) line(line string) error {
 	if len(ws) == 0 {
 		return fmt.Errorf("nothing on the line")
 	}
-	if ws[0] != "tenant" && ws[0] != "mapping" {
+	if ws[0] != "tenant" && ws[0] != "mapping" && ws[0] != "scope" {
 		at, err := moment(ws[0], s.m.Now)
 		if err != nil {
 			return err
@@ -111,6 +112,8 @@ func (s *runner) do(cmd string, ws []string) error {
 		return s.configure(a)
 	case "mapping":
 		return s.mapping(a)
+	case "scope":
+		return s.scope(a)
 	case "wait":
 		return nil
 	case "resume":
@@ -210,8 +213,8 @@ func (s *runner) configure(a *args) error {
 		return err
 	}
 	c.Locale, c.Currency = a.text("locale"), a.text("currency")
-	c.Mappings = append(c.Mappings, s.mappings...)
-	s.mappings = nil
+	c.Mappings, c.Scopes = append(c.Mappings, s.mappings...), s.scopes
+	s.mappings, s.scopes = nil, nil
 	org := "org"
 	if v, ok := a.take("org"); ok {
 		org = v

@@ -142,7 +142,11 @@ func (s *runner) output(o *pipeline.Output) string {
 	case *schemas.FieldChange:
 		return fmt.Sprintf("%s %s %s: %s → %s (%s)", o.Topic, o.Key, v.Field, value(v.Old), value(v.New), v.Cause)
 	case *schemas.SyncConflict:
-		return fmt.Sprintf("%s %s %s %s: %s=%s", o.Topic, o.Key, v.Status, v.Kind, v.Field, value(v.DialerValue))
+		line := fmt.Sprintf("%s %s %s %s: %s=%s", o.Topic, o.Key, v.Status, v.Kind, v.Field, value(v.DialerValue))
+		if v.Kind == "value" || v.Kind == "undone" || v.Kind == "same_person" {
+			line += fmt.Sprintf(" against %s of %s/%s/%s", value(v.CRMValue), v.Record.Provider, v.Record.Object, v.Record.ID)
+		}
+		return line
 	case *schemas.SyncHealth:
 		line := o.Topic + " " + o.Key + " " + v.State
 		if v.RecordsSyncedLast24h > 0 || v.ErrorRateLast24h > 0 {

@@ -48,7 +48,7 @@ type Config struct {
 	// StopWithin is how long Run goes on, at most, once its context has ended: a broker
 	// that is away must not keep the process; 0 = 15 s.
 	StopWithin time.Duration
-	// MaxRecords bounds one transaction; 0 = 10,000 for each core, of up to eight.
+	// MaxRecords bounds one transaction; 0 = 10,000 for each core, of up to four.
 	MaxRecords int
 	// Now is the clock; nil = time.Now.
 	Now     func() time.Time
@@ -96,7 +96,7 @@ func New(cfg Config) (*Runner, error) {
 		cfg.StopWithin = 15 * time.Second
 	}
 	if cfg.MaxRecords == 0 {
-		cfg.MaxRecords = 10_000 * min(8, runtime.GOMAXPROCS(0))
+		cfg.MaxRecords = 10_000 * min(4, runtime.GOMAXPROCS(0))
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -14,9 +14,7 @@ import (
 func host(t testing.TB, o Options) *Host {
 	t.Helper()
 	h := New(o)
-	t.Cleanup(func() {
-		h.Close()
-	})
+	t.Cleanup(h.Close)
 	return h
 }
 

@@ -92,6 +92,7 @@ func (w *world) dropFormer(p *person) {
 		in := *w
 		in.orgs = []org{{Provider: l.Provider, Generation: l.Generation}}
 		w.tx.Store.Delete(w.t.Key(kindLink, in.linkID(l.Provider, l.Object, l.ID)))
+		w.dropRival(p, l.Provider, l.Object, l.ID)
 		return true
 	})
 }

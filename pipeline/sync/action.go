@@ -31,6 +31,12 @@ func (w *world) action(a *schemas.ControlAction, original *pipeline.Record, agai
 		return w.redrive(a, original, again)
 	case schemas.ActionScriptQuarantined:
 		return w.quarantine(a)
+	case schemas.ActionResolveConflict:
+		return w.resolveConflict(a)
+	case schemas.ActionConfirmMatch:
+		return w.confirmMatch(a)
+	case schemas.ActionSplitMatch:
+		return w.splitMatch(a)
 	}
 	return pipeline.Rejectf(schemas.ReasonUnsupported, "the action %q is not known to this version", a.Kind)
 }

@@ -32,6 +32,12 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 		if !m.Outbound() || !p.takes(l, m) {
 			continue
 		}
+		if p.disputed(m.Dialer) {
+			if v, back := w.giveBack(p, l, m); back {
+				fields = set(fields, m.CRM, v)
+			}
+			continue
+		}
 		v, has, wrong := w.outward(p, m)
 		if wrong != "" {
 			if known, told := find(l.Known, m.CRM); told && equal(known, p.value(m.Dialer)) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/identity"
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/pipeline/phone"
 	"github.com/crmstream/crmstream/schemas"
@@ -42,8 +43,13 @@ type edit struct {
 
 func (w *world) load(id string) (*person, bool, error) {
 	raw, ok, err := w.tx.Store.Get(w.t.Key(kindPerson, id))
-	if err != nil || !ok {
+	if err != nil {
 		return nil, false, err
+	}
+	if !ok {
+		if raw, ok, err = w.united(id); err != nil || !ok {
+			return nil, false, err
+		}
 	}
 	p := new(person)
 	if err := decodePerson(raw, p); err != nil {
@@ -111,6 +117,7 @@ func (w *world) deleted(p *profile.Profile, object, id string) error {
 		return nil
 	}
 	l.Deleted = true
+	w.dropRival(ps, l.Provider, l.Object, l.ID)
 	alive := false
 	for i := range ps.Links {
 		alive = alive || !ps.Links[i].Deleted
@@ -155,6 +162,10 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		if known && m.Alike(w.env, old, v) {
 			continue // what is known already: an echo, or nothing new (P7)
 		}
+		h := hearing{l: l, first: !known}
+		if wanted, waits := find(l.Wanted, m.CRM); waits {
+			h.pending = !(known && m.Alike(w.env, wanted, old)) && !m.Alike(w.env, wanted, v)
+		}
 		l.Known = set(l.Known, m.CRM, v)
 		l.Refused = unset(l.Refused, m.CRM)
 		e.dirty = true
@@ -182,53 +193,53 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		if cur, ok := e.p.field(m.Dialer); ok && m.Outbound() && !m.Same(w.env, cur.Value, nv) && m.Echo(w.env, cur.Value, v) {
 			nv = cur.Value // it is ours, cut or put into the CRM's words (B28)
 		}
-		w.take(e, m, nv)
+		w.take(e, m.Dialer, m, nv, &h)
 	}
 	return w.store(e)
 }
 
-// take lets the newer value win, whatever the order in which they come: therefore
-// also a value that is known already moves the field's time, and an empty one is
-// kept where nothing was known. Neither is news to anybody (P7).
-func (w *world) take(e *edit, m *mapping.Line, v *string) { w.takeAs(e, m.Dialer, m, v) }
+// hearing is what is known of a CRM record that says something of a field.
+type hearing struct {
+	l *link
+	// A value of ours is on its way to it; it never said anything of the field before.
+	pending, first bool
+}
 
-// takeAs is take for a field that m says only how to compare.
-func (w *world) takeAs(e *edit, field string, m *mapping.Line, v *string) {
+// take lets what a side says of a field meet what is in force, by the tenant's strategy
+// (pipeline/conflict). m says how to compare; h is nil for the dialer's word. A value
+// that is known already moves the field's time too, and an empty one is kept where
+// nothing was known: neither is news to anybody (P7).
+func (w *world) take(e *edit, field string, m *mapping.Line, v *string, h *hearing) {
 	cur, ok := e.p.field(field)
+	d := e.p.dispute(field)
 	switch {
 	case !ok && blank(v):
 		e.p.set(fieldValue{Name: field, At: e.at, From: e.origin, Ref: w.ref})
 		e.dirty = true
 		return
-	case ok && (cur.At > e.at || cur.At == e.at && w.s.precedence(cur.From) < w.s.precedence(e.origin)):
-		return // ours is newer: store writes it back
+	case d != nil && d.OpenedAt != 0 && ok:
+		w.dispute(e, d, cur, m, v, h)
+		return
 	case ok && m.Same(w.env, cur.Value, v):
-		if cur.At != e.at || cur.From != e.origin {
-			cur.At, cur.From, cur.Ref = e.at, e.origin, w.ref
-			e.dirty = true
+		w.agree(e, cur)
+		return
+	case !ok:
+		cause := schemas.LastWriteWins
+		if s := w.strategy(field, m, e.origin); s != "" && s != cause {
+			cause = "nothing was known"
 		}
+		e.p.set(fieldValue{Name: field, Value: v, At: e.at, From: e.origin, Ref: w.ref})
+		w.changed(e, field, nil, v, cause)
 		return
 	}
-	var old *string
-	if ok {
-		old = cur.Value
-		e.former = append(e.former, *cur)
-	}
-	e.p.set(fieldValue{Name: field, Value: v, At: e.at, From: e.origin, Ref: w.ref})
-	e.set = append(e.set, field)
-	e.changed, e.dirty = true, true
-	w.fieldChange(e, field, old, v, "last_write_wins")
+	w.meet(e, cur, m, v, h)
 }
 
-// precedence breaks a tie in time: the CRMs in the order of their profiles, then
-// the dialer; the lower wins, and of one origin the later arrival.
-func (s *Sync) precedence(origin string) int {
-	for i, p := range s.order {
-		if p == origin {
-			return i
-		}
-	}
-	return len(s.order)
+// changed says that a field of the edit has another value now.
+func (w *world) changed(e *edit, field string, old, v *string, cause string) {
+	e.set = append(e.set, field)
+	e.changed, e.dirty = true, true
+	w.fieldChange(e, field, old, v, cause)
 }
 
 func (w *world) fieldChange(e *edit, name string, old, v *string, cause string) {
@@ -270,7 +281,7 @@ func (w *world) owner(p *profile.Profile, o *mapping.Object, id string, fields [
 			looks.set(fieldValue{Name: m.Dialer, Value: nv})
 		}
 	}
-	ps, err := w.identify(&looks)
+	ps, alike, err := w.identify(&looks, lid)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -284,60 +295,12 @@ func (w *world) owner(p *profile.Profile, o *mapping.Object, id string, fields [
 	e.p.Links = append(e.p.Links, link{Provider: p.Provider, Object: o.Name, ID: id, Generation: w.generation(p.Provider)})
 	w.setText(kindLink, lid, e.p.ID)
 	w.wake("l:" + lid)
+	if alike.Kind == identity.Suggest {
+		if err := w.suggest(&alike, &looks, e.p.ID, schemas.Link{Provider: p.Provider, Object: o.Name, ID: id}, w.tx.Now); err != nil {
+			return nil, nil, err
+		}
+	}
 	return e, &e.p.Links[len(e.p.Links)-1], nil
-}
-
-// identify returns the one person that looks like this, nil if there is none.
-func (w *world) identify(looks *person) (*person, error) {
-	for _, f := range w.lines.Identity() {
-		if v := looks.value(f.Field); f.Role == profile.Email && !blank(v) {
-			ids, err := w.members(kindEmail, *v, 2)
-			if err != nil {
-				return nil, err
-			}
-			if len(ids) == 1 {
-				return w.open(ids[0])
-			}
-		}
-	}
-	for _, f := range w.lines.Identity() {
-		v := looks.value(f.Field)
-		if f.Role != profile.Phone || blank(v) {
-			continue
-		}
-		ids, err := w.members(kindPhone, *v, 10)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range ids {
-			ps, err := w.open(id)
-			if err != nil {
-				return nil, err
-			}
-			if ps != nil && sameName(ps, looks) {
-				return ps, nil
-			}
-		}
-	}
-	return nil, nil
-}
-
-func (w *world) open(id string) (*person, error) {
-	ps, ok, err := w.load(id)
-	if err != nil || !ok || len(ps.Links) >= maxLinks {
-		return nil, err
-	}
-	return ps, nil
-}
-
-func sameName(a, b *person) bool {
-	for _, f := range []string{"first_name", "last_name"} {
-		x, y := a.value(f), b.value(f)
-		if blank(x) || blank(y) || normalEmail(*x) != normalEmail(*y) {
-			return false
-		}
-	}
-	return true
 }
 
 // contact applies a change of a contact in the dialer.
@@ -374,15 +337,21 @@ func (w *world) contact(c *schemas.ContactChange) error {
 				looks.set(fieldValue{Name: f.Name, Value: &v})
 			}
 		}
-		if e.p, err = w.identify(&looks); err != nil {
+		var alike identity.Outcome
+		if e.p, alike, err = w.identify(&looks, contactRecord(c.ContactID)); err != nil {
 			return err
 		}
-	}
-	if e.p == nil {
-		if e.p, err = w.newPerson(); err != nil {
-			return err
+		if e.p == nil {
+			if e.p, err = w.newPerson(); err != nil {
+				return err
+			}
+			e.fresh = true
 		}
-		e.fresh = true
+		if alike.Kind == identity.Suggest {
+			if err := w.suggest(&alike, &looks, e.p.ID, schemas.Link{Provider: dialer, Object: "contact", ID: c.ContactID}, e.at); err != nil {
+				return err
+			}
+		}
 	}
 	if e.p.ContactID == nil || *e.p.ContactID != c.ContactID {
 		e.p.ContactID, e.changed, e.dirty = &c.ContactID, true, true
@@ -408,7 +377,7 @@ func (w *world) contact(c *schemas.ContactChange) error {
 				v = &n
 			}
 		}
-		w.takeAs(e, f.Name, m, v)
+		w.take(e, f.Name, m, v, nil)
 	}
 	return w.store(e)
 }

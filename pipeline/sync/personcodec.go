@@ -23,6 +23,7 @@ func encodePerson(p *person) []byte {
 			f := &p.Fields[i]
 			b = appendOptional(appendText(b, f.Name), f.Value)
 			b = appendText(appendText(binary.AppendVarint(b, f.At), f.From), f.Ref)
+			b = binary.AppendVarint(binary.AppendVarint(b, f.OverDialer), f.OverCRM)
 		}
 	}
 	b = append(b, 0)
@@ -39,7 +40,18 @@ func encodePerson(p *person) []byte {
 	}
 	b = append(b, 0)
 	b = appendBool(appendOptional(b, p.ContactID), p.DNC)
-	return appendText(binary.AppendVarint(b, p.DNCAt), p.Status)
+	b = appendText(binary.AppendVarint(b, p.DNCAt), p.Status)
+	if n := len(p.Disputes); n > 0 {
+		b = binary.AppendVarint(b, int64(n))
+		for i := range p.Disputes {
+			d := &p.Disputes[i]
+			b = binary.AppendVarint(binary.AppendVarint(appendText(b, d.Field), d.Undone), d.OpenedAt)
+			b = binary.AppendVarint(appendOptional(appendText(b, d.Kind), d.Value), d.At)
+			b = appendText(appendText(b, d.From), d.Ref)
+			b = appendText(appendText(appendText(b, d.Record.Provider), d.Record.Object), d.Record.ID)
+		}
+	}
+	return append(b, 0)
 }
 
 func appendText(b []byte, s string) []byte {
@@ -81,7 +93,7 @@ func decodePerson(b []byte, p *person) error {
 		texts := make([]string, n)
 		p.Fields = grow(p.Fields, n)
 		for i := range texts {
-			p.Fields = append(p.Fields, fieldValue{Name: d.text(), Value: d.optional(&texts[i]), At: d.long(), From: d.text(), Ref: d.text()})
+			p.Fields = append(p.Fields, fieldValue{Name: d.text(), Value: d.optional(&texts[i]), At: d.long(), From: d.text(), Ref: d.text(), OverDialer: d.long(), OverCRM: d.long()})
 		}
 	})
 	d.blocks(func(n int) {
@@ -95,6 +107,12 @@ func decodePerson(b []byte, p *person) error {
 	p.DNC = d.byte() == 1
 	p.DNCAt = d.long()
 	p.Status = d.text()
+	d.blocks(func(n int) {
+		for range n {
+			p.Disputes = append(p.Disputes, dispute{Field: d.text(), Undone: d.long(), OpenedAt: d.long(), Kind: d.text(), Value: d.optional(new(string)),
+				At: d.long(), From: d.text(), Ref: d.text(), Record: schemas.Link{Provider: d.text(), Object: d.text(), ID: d.text()}})
+		}
+	})
 	if d.bad || d.s != "" {
 		return fmt.Errorf("reading state of kind person: %w", pipeline.ErrCorrupt)
 	}

@@ -23,6 +23,9 @@ func (w *world) store(e *edit) error {
 		if err := w.index(e); err != nil {
 			return err
 		}
+		if err := w.indexName(e); err != nil {
+			return err
+		}
 		w.publish(e)
 	}
 	if e.linked {

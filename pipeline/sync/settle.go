@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/conflict"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -114,12 +115,46 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 		}
 		switch {
 		case st.Status == schemas.StatusSynced:
+			before, told := find(l.Known, f.Name)
 			l.Known = set(l.Known, f.Name, f.Value)
 			l.Refused = unset(l.Refused, f.Name)
+			if told && w.stoodOver(p, l, &f, before) {
+				w.timer(w.tx.Now, timerAgain, p.ID)
+			}
 		case pending && st.Reason != schemas.ReasonCredentialLost: // that says nothing of the value
 			l.Refused = set(l.Refused, f.Name, f.Value)
 		}
 	}
 	w.save(p)
 	return nil
+}
+
+// stoodOver says that a write, which was on its way when the CRM said what is in force,
+// was taken after that: the CRM has an older value of ours now, and nothing would say so.
+func (w *world) stoodOver(p *person, l *link, f *schemas.Field, before *string) bool {
+	o := w.lines.Object(l.Provider, l.Object)
+	if o == nil {
+		return false
+	}
+	if _, waits := find(l.Wanted, f.Name); waits {
+		return false
+	}
+	for _, m := range o.Lines {
+		if m.CRM != f.Name || !m.Outbound() || m.Alike(w.env, before, f.Value) || p.disputed(m.Dialer) {
+			continue
+		}
+		if v, has, _ := w.outward(p, m); has && m.Alike(w.env, before, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// writeAgain writes what the CRMs lack of a person.
+func (w *world) writeAgain(id string) error {
+	p, ok, err := w.load(id)
+	if err != nil || !ok {
+		return err
+	}
+	return w.store(&edit{p: p, dirty: true, origin: conflict.Decided, at: w.tx.Now})
 }

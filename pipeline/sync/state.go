@@ -80,6 +80,10 @@ type fieldValue struct {
 	At    int64   `avro:"at"`     // ms, at its origin
 	From  string  `avro:"origin"` // "dialer" or a provider
 	Ref   string  `avro:"ref"`    // the input that brought it
+	// The latest time of what the dialer, and of what the CRMs said and this replaced or
+	// beat; 0 = nothing.
+	OverDialer int64 `avro:"over_dialer"`
+	OverCRM    int64 `avro:"over_crm"`
 }
 
 type link struct {
@@ -110,6 +114,22 @@ type person struct {
 	DNC       bool         `avro:"dnc"`
 	DNCAt     int64        `avro:"dnc_at"`
 	Status    string       `avro:"status"`
+	// Disputes are fields of which a CRM wants another value, few or none.
+	Disputes []dispute `avro:"disputes"`
+}
+
+// dispute is a field that a CRM undid, and, where it is open, one that waits for a
+// person: both sides keep their value until then.
+type dispute struct {
+	Field    string       `avro:"field"`
+	Undone   int64        `avro:"undone"`    // how often CRMs undid the value that is in force
+	OpenedAt int64        `avro:"opened_at"` // ms; 0 = it is not open
+	Kind     string       `avro:"kind"`      // as on sync.conflicts
+	Value    *string      `avro:"value"`     // what the CRM wants, in the dialer's form
+	At       int64        `avro:"at"`        // ms, by the CRM's clock
+	From     string       `avro:"origin"`
+	Ref      string       `avro:"ref"`
+	Record   schemas.Link `avro:"record"`
 }
 
 type activity struct {
@@ -386,3 +406,31 @@ var (
 	happenings = value.New[happening]("event")
 	dealMoves  = value.New[dealMove]("stage of a deal")
 )
+
+// Kinds of state entries of who is who.
+const (
+	kindName   state.Kind = 'f' // company and initial NUL person
+	kindApart  state.Kind = 'x' // record NUL person: somebody said that they are not the same
+	kindUnited state.Kind = 'b' // id of a person that became part of another → that one's id
+	kindAsked  state.Kind = 'i' // id on sync.conflicts: it is asked whether two are the same → asked
+
+	timerNames  byte = 'N' // person id, or "" for the first: those after it are not found by name yet
+	timerAgain  byte = 'P' // person: an older write stands over what is in force
+	timerUnited byte = 'Y' // person: its calls are another's now
+)
+
+// asked is a question whether a record is of somebody who is known.
+type asked struct {
+	Record   string       `avro:"record"` // as in kindApart
+	Link     schemas.Link `avro:"link"`
+	Person   string       `avro:"person"` // whose it is now
+	Like     string       `avro:"like"`   // whom it is like
+	Reason   string       `avro:"reason"`
+	Was      string       `avro:"was"`   // what the record looked like
+	Known    string       `avro:"known"` // what the person looked like
+	OpenedAt int64        `avro:"opened_at"`
+	At       int64        `avro:"at"`
+	Ref      string       `avro:"ref"`
+}
+
+var askeds = value.New[asked]("question who is who")

@@ -123,6 +123,9 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 		return err
 	}
 	w.use(lines)
+	if fuzzy(c) && !(ok && fuzzy(old)) {
+		w.timer(w.tx.Now, timerNames, "")
+	}
 	put(w, configs, kindConfig, "", &settings{*c, w.orgs})
 	w.tx.Store.Put(state.System(w.tx.Partition, sysTenant, c.Tenant), []byte{1})
 	w.cfg = c
@@ -285,7 +288,7 @@ func (w *world) reference(c *schemas.CRMChange) error {
 func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipeline.Intents, ok bool, err error) {
 	w := &world{s: s, tx: tx, t: tx.Tenant(tm.Tenant), ref: "timer"}
 	switch tm.Kind {
-	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead:
+	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain:
 	default:
 		return w.want, false, nil
 	}
@@ -320,6 +323,12 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipel
 		err = w.unheard(tm.ID)
 	case timerLead:
 		err = w.leadMade(tm.ID)
+	case timerNames:
+		err = w.indexNames(tm.ID)
+	case timerAgain:
+		err = w.writeAgain(tm.ID)
+	case timerUnited:
+		err = w.moveCalls(tm.ID)
 	}
 	if err != nil {
 		err = fmt.Errorf("timer %c %q: %w", tm.Kind, tm.ID, err)

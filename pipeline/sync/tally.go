@@ -212,7 +212,7 @@ func (w *world) writeTotals(person string) error {
 		return err
 	}
 	p, ok, err := w.load(person)
-	if err != nil || !ok {
+	if err != nil || !ok || p.ID != person { // united with another, whose counters have the calls
 		return err
 	}
 	e := &edit{p: p, origin: "crmstream", at: w.tx.Now}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -39,6 +40,7 @@ func examples(cmd *cobra.Command, docs []config.Document) error {
 }
 
 func warn(w io.Writer, warnings strictyaml.Mistakes) {
+	slices.SortStableFunc(warnings, func(a, b strictyaml.Mistake) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 	for _, m := range warnings {
 		fmt.Fprintln(w, "warning:", m)
 	}

@@ -1,0 +1,207 @@
+package sync
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/conflict"
+	"github.com/crmstream/crmstream/pipeline/identity"
+	"github.com/crmstream/crmstream/schemas"
+)
+
+// united follows a person to the one that it became part of.
+func (w *world) united(id string) (raw []byte, ok bool, err error) {
+	for range unitedMost {
+		to, is, err := w.text(kindUnited, id)
+		if err != nil || !is {
+			return nil, false, err
+		}
+		if raw, ok, err := w.tx.Store.Get(w.t.Key(kindPerson, to)); err != nil || ok {
+			return raw, ok, err
+		}
+		id = to
+	}
+	return nil, false, nil
+}
+
+func (w *world) question(a *schemas.ControlAction) (id string, q *asked, err error) {
+	id = said(a, "conflict")
+	q, ok, err := get(w, askeds, kindAsked, id)
+	if err == nil && !ok {
+		err = pipeline.Rejectf(schemas.ReasonInvalid, "%q is no open question who is who: crmstream conflicts list shows them", id)
+	}
+	return id, q, err
+}
+
+// confirmMatch makes one person of two.
+func (w *world) confirmMatch(a *schemas.ControlAction) error {
+	id, q, err := w.question(a)
+	if err != nil {
+		return err
+	}
+	from, ok, err := w.load(q.Person)
+	if err != nil {
+		return err
+	}
+	to, ok2, err := w.load(q.Like)
+	switch {
+	case err != nil:
+		return err
+	case !ok || !ok2:
+		return pipeline.Rejectf(schemas.ReasonInvalid, "one of the two is not there any more")
+	case from.ID != to.ID && len(from.Links)+len(to.Links) > maxLinks:
+		return pipeline.Rejectf(schemas.ReasonInvalid, "together they have more than %d records", maxLinks)
+	}
+	w.tx.Store.Delete(w.t.Key(kindAsked, id))
+	w.publishAsked(id, q, "resolved")
+	if from.ID == to.ID {
+		return nil // it came true meanwhile
+	}
+	return w.unite(from, to, "the same person, by "+a.By)
+}
+
+// unite makes from a part of to: its records, contact, do-not-call (B23) and calls, and
+// of each field the later value. Its id stands for the other's from now on (B7).
+func (w *world) unite(from, to *person, cause string) error {
+	e := &edit{p: to, changed: true, dirty: true, linked: true, origin: conflict.Decided, at: w.tx.Now}
+	for _, l := range from.Links {
+		w.setText(kindLink, w.linkID(l.Provider, l.Object, l.ID), to.ID)
+		to.Links = append(to.Links, l)
+	}
+	if from.ContactID != nil {
+		w.setText(kindContact, *from.ContactID, to.ID)
+		if to.ContactID == nil {
+			to.ContactID = from.ContactID
+		}
+	}
+	if from.DNC && !to.DNC {
+		yes := "true"
+		w.fieldChange(e, "do_not_call", nil, &yes, cause)
+	}
+	to.DNC, to.DNCAt = to.DNC || from.DNC, max(to.DNCAt, from.DNCAt)
+	if to.Status != statusActive && from.Status == statusActive {
+		to.Status = statusActive
+	}
+	for _, d := range from.Disputes {
+		if d.OpenedAt != 0 {
+			w.publishDispute(from, &d, "resolved")
+		}
+	}
+	for i := range from.Fields {
+		f := &from.Fields[i]
+		if k, v := w.indexed(f); v != "" {
+			w.tx.Store.Delete(w.t.Key(k, v+"\x00"+from.ID))
+		}
+		cur, ok := to.field(f.Name)
+		switch {
+		case isCounter(f.Name):
+		case !ok:
+			to.set(*f)
+			if !blank(f.Value) {
+				w.changed(e, f.Name, nil, f.Value, cause)
+			}
+		case !equal(cur.Value, f.Value) && !blank(f.Value) && f.At > cur.At && !to.disputed(f.Name):
+			h := cur.held()
+			h.Pass(&h.Version)
+			h.Version = f.held().Version
+			w.inForce(e, cur, h, f.Ref, cause)
+		}
+	}
+	if fuzzy(w.cfg) {
+		for _, k := range identity.Keys(w.described(from)) {
+			w.tx.Store.Delete(w.t.Key(kindName, k+"\x00"+from.ID))
+		}
+	}
+	w.tx.Store.Delete(w.t.Key(kindPerson, from.ID))
+	w.setText(kindUnited, from.ID, to.ID)
+	w.tx.Emit(schemas.TopicSyncContacts, w.t.Name()+"/"+from.ID, nil)
+	w.timer(w.tx.Now, timerUnited, from.ID)
+	return w.store(e)
+}
+
+// moveCalls decides anew about the calls of a person who became part of another, some at
+// a time: its counters are the other's.
+func (w *world) moveCalls(from string) error {
+	to, ok, err := w.load(from)
+	if err != nil || !ok {
+		return err
+	}
+	ids, err := w.members(kindMember, from, releaseAtOnce)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		c, ok, err := w.getCall(id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			w.tx.Store.Delete(w.t.Key(kindMember, from+"\x00"+id))
+			continue
+		}
+		c.Person = to.ID
+		if err := w.decide(c); err != nil {
+			return err
+		}
+	}
+	if len(ids) == releaseAtOnce {
+		w.timer(w.tx.Now+1, timerUnited, from)
+		return nil
+	}
+	w.tx.Store.Delete(w.t.Key(kindTotal, from))
+	return nil
+}
+
+// splitMatch remembers that a record is not somebody's.
+func (w *world) splitMatch(a *schemas.ControlAction) error {
+	if said(a, "conflict") == "" {
+		return w.takeOut(a)
+	}
+	id, q, err := w.question(a)
+	if err != nil {
+		return err
+	}
+	w.apart(q.Record, q.Like)
+	w.tx.Store.Delete(w.t.Key(kindAsked, id))
+	w.publishAsked(id, q, "resolved")
+	return nil
+}
+
+func (w *world) apart(record, person string) {
+	w.tx.Store.Put(w.t.Key(kindApart, record+"\x00"+person), []byte{1})
+}
+
+// takeOut takes a record that was linked wrongly out of a person. It is read again, and
+// is then somebody else's; a contact of the dialer is with its next change. What it said
+// of the person stays until somebody says something else.
+func (w *world) takeOut(a *schemas.ControlAction) error {
+	p, ok, err := w.load(said(a, "person"))
+	if err != nil {
+		return err
+	}
+	parts := strings.SplitN(said(a, "record"), "/", 3)
+	if !ok || len(parts) != 3 {
+		return pipeline.Rejectf(schemas.ReasonInvalid, "neither conflict says what is split, nor do person and record (provider/object/id)")
+	}
+	e := &edit{p: p, changed: true, dirty: true, origin: conflict.Decided, at: w.tx.Now}
+	if parts[0] == dialer {
+		if p.ContactID == nil || *p.ContactID != parts[2] {
+			return pipeline.Rejectf(schemas.ReasonInvalid, "the contact %s is not of %s", parts[2], p.ID)
+		}
+		p.ContactID = nil
+		w.tx.Store.Delete(w.t.Key(kindContact, parts[2]))
+		w.apart(contactRecord(parts[2]), p.ID)
+		return w.store(e)
+	}
+	if p.link(parts[0], parts[1], parts[2]) == nil {
+		return pipeline.Rejectf(schemas.ReasonInvalid, "the record %s is not of %s", said(a, "record"), p.ID)
+	}
+	p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == parts[0] && l.Object == parts[1] && l.ID == parts[2] })
+	w.dropRival(p, parts[0], parts[1], parts[2])
+	record := w.linkID(parts[0], parts[1], parts[2])
+	w.tx.Store.Delete(w.t.Key(kindLink, record))
+	w.apart(record, p.ID)
+	w.read(parts[0], parts[1], parts[2])
+	return w.store(e)
+}
