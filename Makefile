@@ -8,7 +8,7 @@ RACE = ./schemas/... ./state/... ./pipeline/... ./connectors/...
 KAFKA_TESTS = ./pipeline/run
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench bench-kafka bench-peer crash crash-short crash-kafka scale scale-short mutants clients-kafka python generate fuzz check
+.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench bench-kafka bench-peer crash crash-short crash-kafka scale scale-short mutants clients-kafka python generate fuzz fuzz-rules check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
@@ -61,11 +61,11 @@ crash-short: ## the same with 2,000 calls, 4 kills of the pipeline and 2 of the 
 	$(GO) run ./internal/crash -calls 2000 -tenants 10 -kills 4 -broker-kills 2 -rate 100
 
 scale: ## three processes share Apache Kafka, then crmstream broker: 20 of them killed, stopped or gone by turns, counted in the simulators
-	$(GO) run ./internal/crash -kafka -processes 3 -calls 16000 -tenants 48 -rate 100 -kills 7 -pauses 7 -leaves 6 -broker-kills 0
-	$(GO) run ./internal/crash -processes 3 -calls 16000 -tenants 48 -rate 100 -kills 7 -pauses 7 -leaves 6 -broker-kills 0
+	$(GO) run ./internal/crash -kafka -processes 3 -calls 16000 -tenants 48 -rate 100 -kills 7 -pauses 7 -leaves 6 -broker-kills 0 -held 0.01 -late 0.01
+	$(GO) run ./internal/crash -processes 3 -calls 16000 -tenants 48 -rate 100 -kills 7 -pauses 7 -leaves 6 -broker-kills 0 -held 0.01 -late 0.01
 
 scale-short: ## the same on Apache Kafka with 3,000 calls and 4 of them
-	$(GO) run ./internal/crash -kafka -processes 3 -calls 3000 -tenants 24 -rate 100 -kills 2 -pauses 1 -leaves 1 -broker-kills 0
+	$(GO) run ./internal/crash -kafka -processes 3 -calls 3000 -tenants 24 -rate 100 -kills 2 -pauses 1 -leaves 1 -broker-kills 0 -held 0.02 -late 0.02
 
 crash-kafka: ## the crash run on Apache Kafka, which is killed 5 times as well
 	$(GO) run ./internal/crash -kafka -calls 20000 -tenants 50 -kills 20 -broker-kills 5
@@ -81,6 +81,11 @@ python: ## a foreign producer and consumer (confluent-kafka) against the embedde
 
 generate: ## renew what is generated: docs/topics.md
 	$(GO) generate ./...
+
+fuzz-rules: ## what admins write and scripts do, about a minute: configuration, script host, transforms
+	$(GO) test -run '^$$' -fuzz '^FuzzDocuments$$' -fuzztime 20000x ./cmd/crmstream/config
+	$(GO) test -run '^$$' -fuzz '^FuzzHost$$' -fuzztime 20000x ./pipeline/script
+	$(GO) test -run '^$$' -fuzz '^FuzzTransforms$$' -fuzztime 100000x ./pipeline/mapping
 
 fuzz: ## every fuzzer for a short while
 	@for t in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | sort); do \

@@ -35,10 +35,12 @@ type SyncContact struct {
 	// dialer is not written there. Personal data.
 	Warnings []Field `avro:"warnings"`
 	// How the person stands: e.g. "active", "crm_deleted" (no CRM has a record any more: do not dial), "dialer_deleted" (the dialer
-	// deleted the contact).
+	// deleted the contact), "merged" (it is part of merged_into, for ever).
 	Status string `avro:"status"`
 	// Where the last change came from. Always there in what we write.
 	Provenance *Provenance `avro:"provenance"`
+	// Of a person who became part of another, that one's id, e.g. "p12": all that is here stands there. Absent: of any other.
+	MergedInto *string `avro:"merged_into"`
 }
 
 // SyncAccount is a value of sync.accounts: one company of one CRM. No rule of this

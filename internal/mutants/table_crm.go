@@ -164,6 +164,24 @@ var towardsCRMs = []mutant{
 		new: `		return false
 `,
 		by: "pipeline/pipetest: echo.txt"},
+	{promise: "P7", what: "what was dealt with is decided again", file: "pipeline/conflict/conflict.go",
+		old: `	case n.At <= h.over(n) && n.At != 0:
+`,
+		new: `	case false:
+`,
+		by: "pipeline/conflict: TestPlainModelOfConcurrentWords"},
+	{promise: "P7", what: "an older write of ours is a word of the CRM", file: personFile,
+		old: `		if l.wasOurs(w.env, m, v, at) {
+`,
+		new: `		if false {
+`,
+		by: "pipeline/pipetest: conflict_quick_edits.txt"},
+	{promise: "P7", what: "a write that stands over a newer word stays", file: "pipeline/sync/settle.go",
+		old: `			if told && w.stoodOver(p, l, &f, before) {
+`,
+		new: `			if told && before == nil && w.stoodOver(p, l, &f, before) {
+`,
+		by: "pipeline/pipetest: conflict_stood_over.txt"},
 	{promise: "P7", what: "what the CRM holds is written to it", file: "pipeline/sync/outbound.go",
 		old: `		} else if told && m.Alike(w.env, known, v) ||`,
 		new: `		} else if told && known == nil ||`,

@@ -66,8 +66,9 @@ type Case struct {
 	Strategy string
 	Held     Held
 	New      Version
-	// Same says that both values mean the same.
-	Same bool
+	// Same says that both values mean the same; Echo that the CRM says what was on its way
+	// to it: that is no word of its own, and changes nothing of whose value it is.
+	Same, Echo bool
 	// Of a CRM's word: Pending, a value of ours is on its way to that record; First, the
 	// record never said anything of the field. Either way it can't have seen what is held.
 	Pending, First bool
@@ -115,7 +116,7 @@ func Decide(c *Case) Outcome {
 		}
 		return c.keep("")
 	case n.At <= h.over(n) && n.At != 0:
-		return c.keep("") // it was dealt with
+		return c.keep("") // it was dealt with (P7)
 	case c.Snapshot:
 		if first, _ := c.later(); first {
 			return c.beat(schemas.LastWriteWins + " (initial load)")
@@ -160,6 +161,7 @@ func agree(c *Case) Outcome {
 	out := Outcome{Verdict: Kept, Held: c.Held}
 	h, n := &c.Held, &c.New
 	switch {
+	case c.Echo:
 	case n.From == h.From:
 		out.Held.At = max(h.At, n.At)
 	case n.At > h.At || n.At == h.At && c.Ranks.Rank(n.From) < c.Ranks.Rank(h.From):

@@ -26,7 +26,7 @@ type sides struct {
 	heard    []*pipeline.Record
 	asked    []*schemas.Attempt // on their way to a CRM
 	open     map[string]bool    // fields that wait for a person
-	log      []string        // all that came in and out
+	log      []string           // all that came in and out
 }
 
 // Names of the fields in each CRM; "" is the object.

@@ -111,6 +111,9 @@ func (s *runner) output(o *pipeline.Output) string {
 		if v.Status != "active" {
 			line += " " + v.Status
 		}
+		if v.MergedInto != nil {
+			line += " into " + *v.MergedInto
+		}
 		for _, f := range v.Warnings {
 			line += " warning " + f.Name + "=" + value(f.Value)
 		}

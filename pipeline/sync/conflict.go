@@ -45,33 +45,48 @@ func (w *world) strategy(field string, m *mapping.Line, origin string) string {
 	return w.lines.Strategy(field)
 }
 
-func (f *fieldValue) held() conflict.Held {
-	return conflict.Held{Version: conflict.Version{Value: f.Value, At: f.At, From: f.From}, OverDialer: f.OverDialer, OverCRM: f.OverCRM}
+func (p *person) held(f *fieldValue) conflict.Held {
+	h := conflict.Held{Version: conflict.Version{Value: f.Value, At: f.At, From: f.From}}
+	for i := range p.Past {
+		if p.Past[i].Field == f.Name {
+			h.OverDialer, h.OverCRM = p.Past[i].Dialer, p.Past[i].CRM
+		}
+	}
+	return h
 }
 
-// put makes the field what h has; ref is the input that brought it.
-func (f *fieldValue) put(h conflict.Held, ref string) {
-	f.Value, f.At, f.From, f.Ref, f.OverDialer, f.OverCRM = h.Value, h.At, h.From, ref, h.OverDialer, h.OverCRM
+// put makes a field what h has; ref is the input that brought it.
+func (p *person) put(f *fieldValue, h conflict.Held, ref string) {
+	f.Value, f.At, f.From, f.Ref = h.Value, h.At, h.From, ref
+	for i := range p.Past {
+		if p.Past[i].Field == f.Name {
+			p.Past[i].Dialer, p.Past[i].CRM = h.OverDialer, h.OverCRM
+			return
+		}
+	}
+	if h.OverDialer != 0 || h.OverCRM != 0 {
+		p.Past = append(p.Past, past{f.Name, h.OverDialer, h.OverCRM})
+	}
 }
 
 // inForce puts a value in the place of what a field was.
 func (w *world) inForce(e *edit, cur *fieldValue, h conflict.Held, ref, cause string) {
 	old := cur.Value
 	e.former = append(e.former, *cur)
-	cur.put(h, ref)
+	e.p.put(cur, h, ref)
 	w.changed(e, cur.Name, old, h.Value, cause)
 }
 
 // agree takes over that a side says what is in force.
-func (w *world) agree(e *edit, cur *fieldValue) {
+func (w *world) agree(e *edit, cur *fieldValue, h *hearing) {
 	if cur.From == e.origin { // most of all that is heard: its side said it before
 		if e.at > cur.At {
 			cur.At, cur.Ref, e.dirty = e.at, w.ref, true
 		}
 		return
 	}
-	held := cur.held()
-	out := conflict.Decide(&conflict.Case{Held: held, New: conflict.Version{Value: cur.Value, At: e.at, From: e.origin}, Same: true, Ranks: w})
+	held := e.p.held(cur)
+	out := conflict.Decide(&conflict.Case{Held: held, New: conflict.Version{Value: cur.Value, At: e.at, From: e.origin}, Same: true, Echo: h != nil && h.echo, Ranks: w})
 	if out.Held == held {
 		return
 	}
@@ -79,13 +94,13 @@ func (w *world) agree(e *edit, cur *fieldValue) {
 	if out.Held.Version != held.Version {
 		ref = w.ref
 	}
-	cur.put(out.Held, ref)
+	e.p.put(cur, out.Held, ref)
 	e.dirty = true
 }
 
 // meet decides between what is in force and another value.
 func (w *world) meet(e *edit, cur *fieldValue, m *mapping.Line, v *string, h *hearing) {
-	field, held := cur.Name, cur.held()
+	field, held := cur.Name, e.p.held(cur)
 	from := e.origin
 	if h == nil {
 		from = cur.From
@@ -112,7 +127,7 @@ func (w *world) meet(e *edit, cur *fieldValue, m *mapping.Line, v *string, h *he
 		d := dispute{Kind: conflictValue, Value: out.Rival.Value, At: out.Rival.At, From: out.Rival.From, Ref: cur.Ref}
 		if h != nil {
 			d.Ref = w.ref
-			cur.put(out.Held, cur.Ref)
+			e.p.put(cur, out.Held, cur.Ref)
 			d.Record = schemas.Link{Provider: h.l.Provider, Object: h.l.Object, ID: h.l.ID}
 		} else {
 			d.Record = e.p.recordOf(out.Rival.From)
@@ -122,7 +137,7 @@ func (w *world) meet(e *edit, cur *fieldValue, m *mapping.Line, v *string, h *he
 		return
 	}
 	if out.Held != held {
-		cur.put(out.Held, cur.Ref)
+		e.p.put(cur, out.Held, cur.Ref)
 		e.dirty = true
 	}
 	switch {
@@ -203,24 +218,18 @@ func (w *world) openDispute(e *edit, field string, d dispute) {
 
 // dispute takes a word of a side about a field that waits for a person.
 func (w *world) dispute(e *edit, d *dispute, cur *fieldValue, m *mapping.Line, v *string, h *hearing) {
-	if h != nil && m.Same(w.env, cur.Value, v) {
-		if _, waits := find(h.l.Wanted, m.CRM); waits {
-			return // our own write came back, which was on its way when the question arose
-		}
-	}
-	q := conflict.Dispute{Held: cur.held(), Rival: conflict.Version{Value: d.Value, At: d.At, From: d.From}}
+	q := conflict.Dispute{Held: e.p.held(cur), Rival: conflict.Version{Value: d.Value, At: d.At, From: d.From}}
 	changed, closed := q.Hear(conflict.Version{Value: v, At: e.at, From: e.origin}, func(a, b *string) bool { return m.Same(w.env, a, b) })
 	if h != nil && q.Rival.From == e.origin && q.Rival.At == e.at {
 		d.Value, d.At, d.From, d.Ref = q.Rival.Value, q.Rival.At, q.Rival.From, w.ref
 		d.Record = schemas.Link{Provider: h.l.Provider, Object: h.l.Object, ID: h.l.ID}
 	}
-	if q.Held != cur.held() {
+	if q.Held != e.p.held(cur) {
 		e.dirty = true
 		if h == nil && changed {
 			w.inForce(e, cur, q.Held, w.ref, "it waits for a decision")
-			cur, _ = e.p.field(d.Field)
 		} else {
-			cur.put(q.Held, cur.Ref)
+			e.p.put(cur, q.Held, cur.Ref)
 		}
 	}
 	switch {
@@ -232,6 +241,49 @@ func (w *world) dispute(e *edit, d *dispute, cur *fieldValue, m *mapping.Line, v
 		e.dirty = true
 		w.publishDispute(e.p, d, "open")
 	}
+}
+
+// sentFor is how long what came back is still looked for, in ms.
+const sentFor = 10 * 60 * 1000
+
+// replaced keeps a value that is on its way while another takes its place.
+func (l *link) replaced(name string, by *string) {
+	wanted, pending := find(l.Wanted, name)
+	if !pending || equal(wanted, by) {
+		return
+	}
+	for i := range l.Sent {
+		if s := &l.Sent[i]; s.Name == name && equal(s.Value, wanted) {
+			s.Until = 0
+			return
+		}
+	}
+	l.Sent = append(l.Sent, sentValue{Name: name, Value: wanted})
+}
+
+// arrived takes over that a write of a field came to an end; more = another is on its
+// way.
+func (l *link) arrived(name string, v *string, more bool, now int64) {
+	if len(l.Sent) == 0 {
+		return
+	}
+	for i := range l.Sent {
+		if s := &l.Sent[i]; s.Until == 0 && s.Name == name && (!more || equal(s.Value, v)) {
+			s.Until = now
+		}
+	}
+	l.Sent = slices.DeleteFunc(l.Sent, func(s sentValue) bool { return s.Until != 0 && s.Until+sentFor < now })
+}
+
+// wasOurs says that a record tells of a value that was on its way to it, and not of what
+// somebody wrote there after that was over.
+func (l *link) wasOurs(env *mapping.Env, m *mapping.Line, v *string, at int64) bool {
+	for i := range l.Sent {
+		if s := &l.Sent[i]; s.Name == m.CRM && (s.Until == 0 || at <= s.Until+conflict.Tolerance) && m.Alike(env, s.Value, v) {
+			return true
+		}
+	}
+	return false
 }
 
 // giveBack is what a record that a dispute is with is to be written while it is open:
@@ -310,7 +362,7 @@ func (w *world) resolveConflict(a *schemas.ControlAction) error {
 	if !ok {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "the person has no field %s", field)
 	}
-	q := conflict.Dispute{Held: cur.held(), Rival: conflict.Version{Value: d.Value, At: d.At, From: d.From}}
+	q := conflict.Dispute{Held: p.held(cur), Rival: conflict.Version{Value: d.Value, At: d.At, From: d.From}}
 	h, ok := q.Resolve(take, v, w.tx.Now)
 	if !ok {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "take is %q: crm, dialer or value", take)
@@ -329,7 +381,7 @@ func (w *world) resolveConflict(a *schemas.ControlAction) error {
 	}
 	p.settled(field)
 	if equal(cur.Value, h.Value) {
-		cur.put(h, ref)
+		p.put(cur, h, ref)
 		w.fieldChange(e, field, h.Value, h.Value, cause) // that it was decided is news, too
 	} else {
 		w.inForce(e, cur, h, ref, cause)

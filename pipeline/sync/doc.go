@@ -11,6 +11,12 @@
 // too large (P3, P5: the task takes all of it back and calls Skip); an event that
 // continues nothing has its records read.
 //
+// Which value of a field is in force is pure (pipeline/conflict), and so is who looks
+// like whom (pipeline/identity); here stands what both are asked with: what a record was
+// known to hold, what is on its way to it, the indexes. A value that a CRM may have taken
+// later than something newer is written again (P7). Two persons become one by a person's
+// word or the CRM's merge, and never fall apart by themselves (B7).
+//
 // What an activity says is pure (pipeline/activity); here is decided when: a late edit
 // that changes its text first reads what stands there, for people type there too, and
 // goes out as one update (B12). Counters come from the set of a person's calls, so that a

@@ -77,6 +77,7 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 		return warned
 	}
 	for _, f := range fields {
+		l.replaced(f.Name, f.Value)
 		l.Wanted = set(l.Wanted, f.Name, f.Value)
 	}
 	l.Revision++

@@ -20,6 +20,7 @@ const (
 	statusActive        = "active"
 	statusCRMDeleted    = "crm_deleted"
 	statusDialerDeleted = "dialer_deleted" // the CRM may still have it
+	statusMerged        = "merged"         // it is part of another
 )
 
 // maxLinks bounds the CRM records of one person: more are a shared number or
@@ -78,13 +79,8 @@ func (w *world) newPerson() (*person, error) {
 func (w *world) record(p *profile.Profile, c *schemas.CRMChange) error {
 	r := c.Record
 	if r.MovedTo != nil {
-		// A merge: the old id is an alias of the survivor's from now on (B7).
-		if pid, ok, err := w.text(kindLink, w.linkID(c.Provider, c.Object, c.ID)); err != nil {
+		if err := w.moved(c.Provider, c.Object, c.ID, *r.MovedTo); err != nil {
 			return err
-		} else if ok {
-			to := w.linkID(c.Provider, c.Object, *r.MovedTo)
-			w.setText(kindLink, to, pid)
-			w.wake("l:" + to)
 		}
 		c.ID = *r.MovedTo
 	}
@@ -163,8 +159,18 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			continue // what is known already: an echo, or nothing new (P7)
 		}
 		h := hearing{l: l, first: !known}
-		if wanted, waits := find(l.Wanted, m.CRM); waits {
-			h.pending = !(known && m.Alike(w.env, wanted, old)) && !m.Alike(w.env, wanted, v)
+		wanted, waits := find(l.Wanted, m.CRM)
+		if l.wasOurs(w.env, m, v, at) {
+			// An older write of ours. If no other is to follow it any more it may be what stands
+			// there: then it is written over.
+			if !waits {
+				l.Known, e.dirty = set(l.Known, m.CRM, v), true
+			}
+			continue
+		}
+		if waits {
+			h.echo = m.Alike(w.env, wanted, v)
+			h.pending = !h.echo && !(known && m.Alike(w.env, wanted, old))
 		}
 		l.Known = set(l.Known, m.CRM, v)
 		l.Refused = unset(l.Refused, m.CRM)
@@ -203,6 +209,7 @@ type hearing struct {
 	l *link
 	// A value of ours is on its way to it; it never said anything of the field before.
 	pending, first bool
+	echo           bool // it says what was on its way to it
 }
 
 // take lets what a side says of a field meet what is in force, by the tenant's strategy
@@ -221,7 +228,7 @@ func (w *world) take(e *edit, field string, m *mapping.Line, v *string, h *heari
 		w.dispute(e, d, cur, m, v, h)
 		return
 	case ok && m.Same(w.env, cur.Value, v):
-		w.agree(e, cur)
+		w.agree(e, cur, h)
 		return
 	case !ok:
 		cause := schemas.LastWriteWins

@@ -23,7 +23,6 @@ func encodePerson(p *person) []byte {
 			f := &p.Fields[i]
 			b = appendOptional(appendText(b, f.Name), f.Value)
 			b = appendText(appendText(binary.AppendVarint(b, f.At), f.From), f.Ref)
-			b = binary.AppendVarint(binary.AppendVarint(b, f.OverDialer), f.OverCRM)
 		}
 	}
 	b = append(b, 0)
@@ -36,11 +35,25 @@ func encodePerson(p *person) []byte {
 			b = appendBool(appendText(b, l.Account), l.Deleted)
 			b = binary.AppendVarint(binary.AppendVarint(b, l.Revision), l.Generation)
 			b = appendFields(b, l.Warnings)
+			if n := len(l.Sent); n > 0 {
+				b = binary.AppendVarint(b, int64(n))
+				for k := range l.Sent {
+					b = binary.AppendVarint(appendOptional(appendText(b, l.Sent[k].Name), l.Sent[k].Value), l.Sent[k].Until)
+				}
+			}
+			b = append(b, 0)
 		}
 	}
 	b = append(b, 0)
 	b = appendBool(appendOptional(b, p.ContactID), p.DNC)
 	b = appendText(binary.AppendVarint(b, p.DNCAt), p.Status)
+	if n := len(p.Past); n > 0 {
+		b = binary.AppendVarint(b, int64(n))
+		for i := range p.Past {
+			b = binary.AppendVarint(binary.AppendVarint(appendText(b, p.Past[i].Field), p.Past[i].Dialer), p.Past[i].CRM)
+		}
+	}
+	b = append(b, 0)
 	if n := len(p.Disputes); n > 0 {
 		b = binary.AppendVarint(b, int64(n))
 		for i := range p.Disputes {
@@ -93,20 +106,26 @@ func decodePerson(b []byte, p *person) error {
 		texts := make([]string, n)
 		p.Fields = grow(p.Fields, n)
 		for i := range texts {
-			p.Fields = append(p.Fields, fieldValue{Name: d.text(), Value: d.optional(&texts[i]), At: d.long(), From: d.text(), Ref: d.text(), OverDialer: d.long(), OverCRM: d.long()})
+			p.Fields = append(p.Fields, fieldValue{Name: d.text(), Value: d.optional(&texts[i]), At: d.long(), From: d.text(), Ref: d.text()})
 		}
 	})
 	d.blocks(func(n int) {
 		p.Links = grow(p.Links, n)
 		for range n {
 			p.Links = append(p.Links, link{Provider: d.text(), Object: d.text(), ID: d.text(),
-				Known: d.fields(), Wanted: d.fields(), Refused: d.fields(), Account: d.text(), Deleted: d.byte() == 1, Revision: d.long(), Generation: d.long(), Warnings: d.fields()})
+				Known: d.fields(), Wanted: d.fields(), Refused: d.fields(), Account: d.text(), Deleted: d.byte() == 1, Revision: d.long(), Generation: d.long(), Warnings: d.fields(), Sent: d.sent()})
 		}
 	})
 	p.ContactID = d.optional(new(string))
 	p.DNC = d.byte() == 1
 	p.DNCAt = d.long()
 	p.Status = d.text()
+	d.blocks(func(n int) {
+		p.Past = grow(p.Past, n)
+		for range n {
+			p.Past = append(p.Past, past{Field: d.text(), Dialer: d.long(), CRM: d.long()})
+		}
+	})
 	d.blocks(func(n int) {
 		for range n {
 			p.Disputes = append(p.Disputes, dispute{Field: d.text(), Undone: d.long(), OpenedAt: d.long(), Kind: d.text(), Value: d.optional(new(string)),
@@ -203,6 +222,15 @@ func (d *decoder) blocks(item func(n int)) {
 		}
 		item(int(n))
 	}
+}
+
+func (d *decoder) sent() (vs []sentValue) {
+	d.blocks(func(n int) {
+		for range n {
+			vs = append(vs, sentValue{Name: d.text(), Value: d.optional(new(string)), Until: d.long()})
+		}
+	})
+	return vs
 }
 
 func (d *decoder) fields() (fs []schemas.Field) {

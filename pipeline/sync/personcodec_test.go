@@ -22,12 +22,18 @@ func anyPerson(t *rapid.T) *person {
 	return &person{
 		ID: text.Draw(t, "id"), ContactID: optional.Draw(t, "contact"), DNC: rapid.Bool().Draw(t, "dnc"), DNCAt: rapid.Int64().Draw(t, "at"), Status: text.Draw(t, "status"),
 		Fields: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) fieldValue {
-			return fieldValue{text.Draw(t, "name"), optional.Draw(t, "value"), rapid.Int64().Draw(t, "at"), text.Draw(t, "from"), text.Draw(t, "ref"), rapid.Int64().Draw(t, "over dialer"), rapid.Int64().Draw(t, "over CRM")}
+			return fieldValue{text.Draw(t, "name"), optional.Draw(t, "value"), rapid.Int64().Draw(t, "at"), text.Draw(t, "from"), text.Draw(t, "ref")}
 		}), 0, 5).Draw(t, "fields"),
 		Links: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) link {
 			return link{text.Draw(t, "provider"), text.Draw(t, "object"), text.Draw(t, "id"), fields.Draw(t, "known"), fields.Draw(t, "wanted"),
-				fields.Draw(t, "refused"), text.Draw(t, "account"), rapid.Bool().Draw(t, "deleted"), rapid.Int64().Draw(t, "revision"), rapid.Int64().Draw(t, "generation"), fields.Draw(t, "warnings")}
+				fields.Draw(t, "refused"), text.Draw(t, "account"), rapid.Bool().Draw(t, "deleted"), rapid.Int64().Draw(t, "revision"), rapid.Int64().Draw(t, "generation"), fields.Draw(t, "warnings"),
+				rapid.SliceOfN(rapid.Custom(func(t *rapid.T) sentValue {
+					return sentValue{text.Draw(t, "name"), optional.Draw(t, "value"), rapid.Int64().Draw(t, "until")}
+				}), 0, 2).Draw(t, "sent")}
 		}), 0, 3).Draw(t, "links"),
+		Past: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) past {
+			return past{text.Draw(t, "field"), rapid.Int64().Draw(t, "dialer"), rapid.Int64().Draw(t, "CRM")}
+		}), 0, 3).Draw(t, "past"),
 		Disputes: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) dispute {
 			return dispute{text.Draw(t, "field"), rapid.Int64().Draw(t, "undone"), rapid.Int64().Draw(t, "opened"), text.Draw(t, "kind"), optional.Draw(t, "value"),
 				rapid.Int64().Draw(t, "at"), text.Draw(t, "from"), text.Draw(t, "ref"), schemas.Link{Provider: text.Draw(t, "provider"), Object: text.Draw(t, "object"), ID: text.Draw(t, "id")}}

@@ -113,6 +113,8 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 		if pending {
 			l.Wanted = unset(l.Wanted, f.Name)
 		}
+		_, more := find(l.Wanted, f.Name)
+		l.arrived(f.Name, f.Value, more, w.tx.Now)
 		switch {
 		case st.Status == schemas.StatusSynced:
 			before, told := find(l.Known, f.Name)
@@ -130,7 +132,8 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 }
 
 // stoodOver says that a write, which was on its way when the CRM said what is in force,
-// was taken after that: the CRM has an older value of ours now, and nothing would say so.
+// was taken after that: the CRM has an older value of ours now, and nothing would say so
+// (P7).
 func (w *world) stoodOver(p *person, l *link, f *schemas.Field, before *string) bool {
 	o := w.lines.Object(l.Provider, l.Object)
 	if o == nil {

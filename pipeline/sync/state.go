@@ -80,10 +80,15 @@ type fieldValue struct {
 	At    int64   `avro:"at"`     // ms, at its origin
 	From  string  `avro:"origin"` // "dialer" or a provider
 	Ref   string  `avro:"ref"`    // the input that brought it
-	// The latest time of what the dialer, and of what the CRMs said and this replaced or
-	// beat; 0 = nothing.
-	OverDialer int64 `avro:"over_dialer"`
-	OverCRM    int64 `avro:"over_crm"`
+}
+
+// past is what a field has behind it, where both sides said something.
+type past struct {
+	Field string `avro:"field"`
+	// The latest time of what the dialer, and of what the CRMs said and the value in force
+	// replaced or beat; 0 = nothing.
+	Dialer int64 `avro:"dialer"`
+	CRM    int64 `avro:"crm"`
 }
 
 type link struct {
@@ -104,6 +109,16 @@ type link struct {
 	// Warnings are the fields whose value was not as it should be, by the dialer's names,
 	// with why: they stay raw inbound, and are left out outbound.
 	Warnings []schemas.Field `avro:"warnings"`
+	// Sent are values that were on their way when another one took their place: what the
+	// CRM says of them later is no word of its own.
+	Sent []sentValue `avro:"sent"`
+}
+
+// sentValue is a value of ours, in the CRM's form, that a record may say it has.
+type sentValue struct {
+	Name  string  `avro:"name"`
+	Value *string `avro:"value"`
+	Until int64   `avro:"until"` // ms, when it was known to be over; 0 = it is not yet
 }
 
 type person struct {
@@ -114,6 +129,7 @@ type person struct {
 	DNC       bool         `avro:"dnc"`
 	DNCAt     int64        `avro:"dnc_at"`
 	Status    string       `avro:"status"`
+	Past      []past       `avro:"past"` // of fields that several sides said, in the order in which they did
 	// Disputes are fields of which a CRM wants another value, few or none.
 	Disputes []dispute `avro:"disputes"`
 }

@@ -25,6 +25,48 @@ func (w *world) united(id string) (raw []byte, ok bool, err error) {
 	return nil, false, nil
 }
 
+// moved takes over that a CRM merged a record into another: its id is an alias of the
+// survivor's from now on, and who had either is one person (B7).
+func (w *world) moved(provider, object, id, to string) error {
+	lid, survivor := w.linkID(provider, object, id), w.linkID(provider, object, to)
+	pid, ok, err := w.text(kindLink, lid)
+	if err != nil || !ok {
+		return err
+	}
+	p, ok, err := w.load(pid)
+	if err != nil || !ok {
+		return err
+	}
+	sid, known, err := w.text(kindLink, survivor)
+	if err != nil {
+		return err
+	}
+	var s *person
+	if known {
+		if s, known, err = w.load(sid); err != nil {
+			return err
+		}
+	}
+	if l := p.link(provider, object, id); l != nil {
+		w.dropRival(p, provider, object, id)
+		p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == provider && l.Object == object && l.ID == id })
+	} else if known && s.ID == p.ID {
+		return nil // it was told before
+	}
+	switch {
+	case !known:
+		w.setText(kindLink, survivor, p.ID)
+		w.wake("l:" + survivor)
+		w.save(p)
+		return nil
+	case s.ID == p.ID:
+		w.save(p)
+		return nil
+	}
+	w.setText(kindLink, lid, s.ID)
+	return w.unite(p, s, true, "merged in the CRM")
+}
+
 func (w *world) question(a *schemas.ControlAction) (id string, q *asked, err error) {
 	id = said(a, "conflict")
 	q, ok, err := get(w, askeds, kindAsked, id)
@@ -58,12 +100,13 @@ func (w *world) confirmMatch(a *schemas.ControlAction) error {
 	if from.ID == to.ID {
 		return nil // it came true meanwhile
 	}
-	return w.unite(from, to, "the same person, by "+a.By)
+	return w.unite(from, to, false, "the same person, by "+a.By)
 }
 
 // unite makes from a part of to: its records, contact, do-not-call (B23) and calls, and
-// of each field the later value. Its id stands for the other's from now on (B7).
-func (w *world) unite(from, to *person, cause string) error {
+// of each field the later value, or, where the CRM chose already, that of to. Its id
+// stands for the other's from now on (B7).
+func (w *world) unite(from, to *person, chosen bool, cause string) error {
 	e := &edit{p: to, changed: true, dirty: true, linked: true, origin: conflict.Decided, at: w.tx.Now}
 	for _, l := range from.Links {
 		w.setText(kindLink, w.linkID(l.Provider, l.Object, l.ID), to.ID)
@@ -101,10 +144,10 @@ func (w *world) unite(from, to *person, cause string) error {
 			if !blank(f.Value) {
 				w.changed(e, f.Name, nil, f.Value, cause)
 			}
-		case !equal(cur.Value, f.Value) && !blank(f.Value) && f.At > cur.At && !to.disputed(f.Name):
-			h := cur.held()
+		case !chosen && !equal(cur.Value, f.Value) && !blank(f.Value) && f.At > cur.At && !to.disputed(f.Name):
+			h := to.held(cur)
 			h.Pass(&h.Version)
-			h.Version = f.held().Version
+			h.Version = from.held(f).Version
 			w.inForce(e, cur, h, f.Ref, cause)
 		}
 	}
@@ -115,7 +158,8 @@ func (w *world) unite(from, to *person, cause string) error {
 	}
 	w.tx.Store.Delete(w.t.Key(kindPerson, from.ID))
 	w.setText(kindUnited, from.ID, to.ID)
-	w.tx.Emit(schemas.TopicSyncContacts, w.t.Name()+"/"+from.ID, nil)
+	w.tx.Emit(schemas.TopicSyncContacts, w.t.Name()+"/"+from.ID, &schemas.SyncContact{Tenant: w.t.Name(), PersonID: from.ID, Status: statusMerged, MergedInto: &to.ID,
+		DoNotCall: to.DNC, Fields: []schemas.Field{}, Links: []schemas.Link{}, Provenance: &schemas.Provenance{Origin: e.origin, EventTime: e.at, SourceRef: w.ref}})
 	w.timer(w.tx.Now, timerUnited, from.ID)
 	return w.store(e)
 }
