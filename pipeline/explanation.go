@@ -35,6 +35,16 @@ type ExplainedField struct {
 	At    int64        `json:"at"`
 	Ref   string       `json:"ref"` // topic-partition@offset
 	Went  []FieldPlace `json:"went"`
+	// Open is the conflict about it that waits for somebody's decision; nil = there is none.
+	Open *OpenConflict `json:"open,omitempty"`
+}
+
+// OpenConflict is a field of which a CRM wants another value.
+type OpenConflict struct {
+	ID    string       `json:"id"` // on sync.conflicts
+	Since int64        `json:"since"`
+	Value *string      `json:"value"` // what the CRM wants, in the dialer's form
+	Of    schemas.Link `json:"of"`
 }
 
 // States of a field in a CRM record.

@@ -137,6 +137,11 @@ func (w *world) explainPerson(p *person) pipeline.ExplainedPerson {
 		for k := range p.Links {
 			ef.Went = append(ef.Went, w.places(p, &p.Links[k], f.Name)...)
 		}
+		for k := range p.Disputes {
+			if d := &p.Disputes[k]; d.Field == f.Name && d.OpenedAt > 0 {
+				ef.Open = &pipeline.OpenConflict{ID: disputeID(p.ID, d.Field), Since: d.OpenedAt, Value: d.Value, Of: d.Record}
+			}
+		}
 		out.Fields = append(out.Fields, ef)
 	}
 	for i := range p.Links {

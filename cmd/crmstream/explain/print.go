@@ -33,7 +33,7 @@ func (p *printer) line(format string, args ...any) {
 func (a *Answer) Print(w io.Writer, field string) (ok bool, err error) {
 	p := &printer{w: w}
 	for i := range a.Persons {
-		ok = p.person(&a.Persons[i], field, a.History) || ok
+		ok = p.person(a.Tenant, &a.Persons[i], field, a.History) || ok
 	}
 	for i := range a.Calls {
 		if field == "" {
@@ -47,7 +47,7 @@ func (a *Answer) Print(w io.Writer, field string) (ok bool, err error) {
 	return ok, p.err
 }
 
-func (p *printer) person(x *pipeline.ExplainedPerson, field string, history []*schemas.FieldChange) (found bool) {
+func (p *printer) person(tenant string, x *pipeline.ExplainedPerson, field string, history []*schemas.FieldChange) (found bool) {
 	if field == "" {
 		head := "person " + x.ID + ", " + x.Status
 		if x.ContactID != "" {
@@ -82,6 +82,9 @@ func (p *printer) person(x *pipeline.ExplainedPerson, field string, history []*s
 				s += "; " + l.Why
 			}
 			p.line("%s", s)
+		}
+		if o := f.Open; o != nil {
+			p.line("  open   %s wants %s since %s: crmstream conflicts show %s %s", link(o.Of), text(o.Value), at(o.Since), tenant, o.ID)
 		}
 		if len(f.Went) == 0 {
 			p.line("  to     no CRM record: none of the person's has a field mapped to it")
