@@ -83,7 +83,7 @@ func (b *batch) run(base state.Reader, pos *positions) error {
 	b.out = make([]produced, 0, 2*len(b.inputs))
 	b.journal = &schemas.JournalEntry{Sequence: pos.Sequence + 1, At: b.now, CodeVersion: pipeline.Version, Resumed: b.resume}
 	if b.resume {
-		if err := b.step("resume", nil, func() error { return b.task.Resume(b.tx) }); err != nil {
+		if err := b.step(b.source("resume"), nil, func() error { return b.task.Resume(b.tx) }); err != nil {
 			return err
 		}
 	}
@@ -195,6 +195,13 @@ func (b *batch) encode(src string, mark pipeline.Mark) error {
 	return b.stateFits(mark)
 }
 
+// source names what has no place on a topic, by its transaction. The time tells a
+// transaction from one that was lost after a part of its outputs had been shown: what
+// comes of the other is no repeat.
+func (b *batch) source(what string) string {
+	return what + "-" + strconv.Itoa(int(b.partition)) + "@" + strconv.FormatInt(b.journal.Sequence, 10) + "/" + strconv.FormatInt(b.now, 10)
+}
+
 // fits is encode without keeping anything: a task asks where it can give up a part of
 // a record alone.
 func (b *batch) fits(mark pipeline.Mark) error {
@@ -291,7 +298,7 @@ func (b *batch) fire() error {
 			return nil
 		}
 		b.tx.Cancel(tm)
-		src := "timer-" + strconv.Itoa(int(b.partition)) + "@" + strconv.FormatInt(b.journal.Sequence, 10) + "." + strconv.Itoa(int(b.journal.Timers))
+		src := b.source("timer") + "." + strconv.Itoa(int(b.journal.Timers))
 		var reject *pipeline.Reject
 		err = b.step(src, nil, func() error { return b.task.Tick(b.tx, tm) })
 		switch {
