@@ -80,16 +80,18 @@ func (c *crm) put(record, content string, patience time.Duration) int {
 // until waits for the ledger to say so.
 func (c *crm) until(what string, ok func([]Write) bool) {
 	c.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline, tick := time.After(10*time.Second), time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for {
 		ws, _ := c.ledger.Writes("a")
 		if ok(ws) {
 			return
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			c.t.Fatalf("%s: %+v", what, ws)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
