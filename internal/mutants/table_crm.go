@@ -139,6 +139,11 @@ var towardsCRMs = []mutant{
 `,
 		new: "",
 		by:  "pipeline/pipetest: unanswered.txt"},
+	{promise: "P6", what: "links go while what was not answered may arrive", file: resultFile,
+		old: `			e.FreeAt = max(e.FreeAt, e.MayArrive) // links are other content than what may still be on its way (P6)
+`,
+		new: "",
+		by:  "pipeline/pipetest: unanswered_links.txt"},
 	{promise: "P6", what: "other content goes while the first of a repeat may arrive", file: deliverFile,
 		old: `				e.FreeAt = max(e.FreeAt, old.OverBy)
 `,
