@@ -42,13 +42,14 @@ type session struct {
 	wake    context.CancelFunc // of the poll under way
 	abandon context.CancelFunc // of the transaction under way
 
+	pace     *pace
 	turn     int64                          // counts what was chosen from the queues
 	paused   map[string]map[int32]time.Time // waiting for the registry
 	silenced map[int32]bool                 // refused; guarded by Runner.mu
 }
 
 func (r *Runner) session(ctx context.Context) error {
-	s := &session{r: r, paused: make(map[string]map[int32]time.Time), silenced: make(map[int32]bool)}
+	s := &session{r: r, paused: make(map[string]map[int32]time.Time), silenced: make(map[int32]bool), pace: newPace(r.cfg.MaxRecords)}
 	s.held = newHeld(s.prune)
 	s.lease = newLease(steadyTime, r.cfg.Session, rebalanceTimeout)
 	r.mu.Lock()
@@ -184,7 +185,7 @@ func (o *owned) wait() int64 {
 
 // poll waits for records, until the next timer at the latest.
 func (s *session) poll(ctx context.Context) kgo.Fetches {
-	wait, room, bytes := idle.Milliseconds(), queuedBatches*s.r.cfg.MaxRecords, 0
+	wait, room, bytes := idle.Milliseconds(), queuedBatches*s.pace.now, 0
 	for _, o := range s.r.snapshot() {
 		if w := o.wait(); w >= 0 {
 			wait = min(wait, w)
@@ -283,7 +284,12 @@ func (s *session) work(ctx context.Context, fetches kgo.Fetches) error {
 		}
 	}
 	if len(batches) > 0 {
+		began, n := time.Now(), 0
+		for _, b := range batches {
+			n += len(b.inputs)
+		}
 		committed, err := s.transact(ctx, mine, batches)
+		s.pace.took(n, time.Since(began))
 		if cut := cutOffs(batches); err == nil && len(cut) > 0 {
 			err = s.quarantine(ctx, mine, cut)
 		}
@@ -324,7 +330,7 @@ func (s *session) choose(mine map[int32]*owned) (map[int32][]*kgo.Record, error)
 		}
 	}
 	s.turn++
-	chosen := share(queues, s.r.cfg.MaxRecords, runtime.GOMAXPROCS(0), s.turn)
+	chosen := share(queues, s.pace.now, runtime.GOMAXPROCS(0), s.turn)
 	maps.Copy(chosen, alone)
 	return chosen, nil
 }
