@@ -62,14 +62,25 @@ func (x *explainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// loopback reports whether HOST:PORT or HOST is an address of this machine's own.
+func loopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 var errStranger = errors.New("neither on this machine nor with the token")
 
 // allowed lets in who bears the token, or, where there is none, who asks from this
 // machine.
 func (x *explainer) allowed(r *http.Request) error {
 	if x.token == "" {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+		// A proxy on this machine speaks for others, and so does a browser that was led here
+		// by another name of this address.
+		if !loopback(r.RemoteAddr) || !loopback(r.Host) || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
 			return errStranger
 		}
 		return nil

@@ -27,9 +27,11 @@ func TestExplainIsNotForStrangers(t *testing.T) {
 	mux.Handle("GET /api/tenants/{tenant}/explain", x)
 	ask := func(from, path string, headers ...string) (int, string) {
 		r := httptest.NewRequest(http.MethodGet, path, nil)
-		r.RemoteAddr = from
+		r.RemoteAddr, r.Host = from, "127.0.0.1:8080"
 		for i := 0; i < len(headers); i += 2 {
-			r.Header.Set(headers[i], headers[i+1])
+			if r.Header.Set(headers[i], headers[i+1]); headers[i] == "Host" {
+				r.Host = headers[i+1]
+			}
 		}
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
@@ -44,6 +46,8 @@ func TestExplainIsNotForStrangers(t *testing.T) {
 		{"on this machine", "", here, of, nil, 200},
 		{"from elsewhere", "", away, of, nil, 401},
 		{"through a proxy on this machine", "", here, of, []string{"X-Forwarded-For", "192.0.2.7"}, 401},
+		{"by a name that leads here", "", here, of, []string{"Host", "rebound.example:8080"}, 401},
+		{"by the name of this machine", "", here, of, []string{"Host", "localhost"}, 200},
 		{"with the token", "env:EXPLAIN_TOKEN", away, of, []string{"Authorization", "Bearer a-long-token"}, 200},
 		{"with another token", "env:EXPLAIN_TOKEN", away, of, []string{"Authorization", "Bearer a-long-tokem"}, 401},
 		{"here, without the token", "env:EXPLAIN_TOKEN", here, of, nil, 401},
