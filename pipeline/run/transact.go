@@ -78,19 +78,19 @@ func (s *session) transact(ctx context.Context, mine map[int32]*owned, batches m
 // leaveOut refuses the partitions that could not be worked on, but for those in which a
 // script was cut off; without one, err is the session's own.
 func (s *session) leaveOut(batches map[int32]*batch, err error) error {
-	refused := false
+	theirs := false // the error is a partition's, not the session's
 	for p, b := range batches {
 		var cutOff *pipeline.ScriptCutOff
 		switch {
 		case errors.As(b.failed, &cutOff):
-			refused = true // for now: see quarantine
+			theirs = true // quarantine deals with it, and the batch is run again
 		case b.failed != nil:
-			refused = true
+			theirs = true
 			s.refuse(p, fmt.Errorf("%w: partition %d: %w", ErrRefused, p, b.failed))
 			s.silence(p)
 		}
 	}
-	if refused {
+	if theirs {
 		return nil
 	}
 	return fmt.Errorf("producing: %w", err)
