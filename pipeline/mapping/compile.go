@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/crmstream/crmstream/internal/near"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -150,7 +151,7 @@ func (k *compiler) mapping(m *schemas.FieldMapping) {
 		for _, p := range k.profiles {
 			names = append(names, p.Provider)
 		}
-		k.bad("provider", didYouMean(m.Provider, names), "unknown CRM "+quote(m.Provider))
+		k.bad("provider", near.DidYouMean(m.Provider, names), "unknown CRM "+quote(m.Provider))
 		return
 	}
 	switch m.Entity {
@@ -161,7 +162,7 @@ func (k *compiler) mapping(m *schemas.FieldMapping) {
 	case schemas.EntityAccount, schemas.EntityOpportunity:
 		k.warn("entity", "leave it out", "no rule of this version syncs the fields of an "+m.Entity+": the line has no effect")
 	default:
-		k.bad("entity", didYouMean(m.Entity, Entities), "unknown entity "+quote(m.Entity))
+		k.bad("entity", near.DidYouMean(m.Entity, Entities), "unknown entity "+quote(m.Entity))
 	}
 }
 
@@ -192,13 +193,13 @@ func (k *compiler) contact(m *schemas.FieldMapping) {
 			k.put(p, name, def, m)
 		}
 		if m.Provider != "" && m.Object != "" && !objectFound {
-			k.bad("object", didYouMean(m.Object, known), p.Provider+" has no kind of person "+quote(m.Object))
+			k.bad("object", near.DidYouMean(m.Object, known), p.Provider+" has no kind of person "+quote(m.Object))
 			return
 		}
 	}
 	if !found {
 		mend := "to: OBJECT.FIELD"
-		if n := near(m.Field, k.Fields()); n != "" {
+		if n := near.Name(m.Field, k.Fields()); n != "" {
 			mend = "did you mean " + n + "? else say where it goes: " + mend
 		}
 		k.bad("field", mend, "no default mapping has the field "+quote(m.Field))
@@ -298,7 +299,7 @@ func (k *compiler) build(provider, object string, def *Line, m *schemas.FieldMap
 	}
 	if m.Direction != "" {
 		if !slices.Contains(Directions, m.Direction) {
-			k.bad("direction", didYouMean(m.Direction, Directions), "unknown direction "+quote(m.Direction)+" for "+m.Field)
+			k.bad("direction", near.DidYouMean(m.Direction, Directions), "unknown direction "+quote(m.Direction)+" for "+m.Field)
 		}
 		l.Direction = profile.Direction(m.Direction)
 	}
@@ -324,7 +325,7 @@ func (k *compiler) build(provider, object string, def *Line, m *schemas.FieldMap
 	l.profiles = l.profiles && (was == l.Direction || was == profile.Bidirectional)
 	l.Required, l.ClearsCRM, l.Default, l.Conflict = m.Required, m.ClearsCRM, m.Default, m.Conflict
 	if m.Conflict != "" && !slices.Contains(Strategies, m.Conflict) {
-		k.bad("conflict", didYouMean(m.Conflict, Strategies), "unknown conflict strategy "+quote(m.Conflict)+" for "+m.Field)
+		k.bad("conflict", near.DidYouMean(m.Conflict, Strategies), "unknown conflict strategy "+quote(m.Conflict)+" for "+m.Field)
 	}
 	if !l.Outbound() && (m.Required || m.ClearsCRM) {
 		k.warn("direction", "direction: bidirectional or outbound", m.Field+" is inbound: required and clears_crm have no effect")
@@ -360,7 +361,7 @@ func (k *compiler) kind(l *Line, m *schemas.FieldMapping) {
 		return
 	}
 	if !slices.Contains(Kinds, m.Kind) {
-		k.bad("kind", didYouMean(m.Kind, Kinds), "unknown type "+quote(m.Kind)+" for "+m.Field)
+		k.bad("kind", near.DidYouMean(m.Kind, Kinds), "unknown type "+quote(m.Kind)+" for "+m.Field)
 		return
 	}
 	l.Kind = m.Kind

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmstream/crmstream/internal/near"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -30,7 +31,7 @@ func (k *compiler) transform(l, def *Line, m *schemas.FieldMapping) {
 		return // as the default has it
 	}
 	if !slices.Contains(Transforms, name) {
-		k.bad("transform", didYouMean(name, Transforms), "unknown transform "+quote(name)+" for "+m.Entity+"."+m.Field)
+		k.bad("transform", near.DidYouMean(name, Transforms), "unknown transform "+quote(name)+" for "+m.Entity+"."+m.Field)
 		return
 	}
 	if l.Role == profile.Owner {
@@ -39,7 +40,7 @@ func (k *compiler) transform(l, def *Line, m *schemas.FieldMapping) {
 	}
 	for i := range m.Args {
 		if !slices.Contains(argsOf[name], m.Args[i].Name) {
-			k.bad("args", didYouMean(m.Args[i].Name, argsOf[name]), "the transform "+name+" takes no "+quote(m.Args[i].Name))
+			k.bad("args", near.DidYouMean(m.Args[i].Name, argsOf[name]), "the transform "+name+" takes no "+quote(m.Args[i].Name))
 		}
 	}
 	if m.Script != "" && name != schemas.TransformCustom || m.Inverse != "" && name != schemas.TransformCustom {
@@ -100,7 +101,7 @@ func (k *compiler) locale(l string) {
 func (k *compiler) dates(m *schemas.FieldMapping) (d dateReader) {
 	d.format, d.locale = arg(m, "format"), arg(m, "locale")
 	if _, ok := formats[d.format]; d.format != "" && !ok {
-		k.bad("args", didYouMean(d.format, Formats), "unknown format "+quote(d.format))
+		k.bad("args", near.DidYouMean(d.format, Formats), "unknown format "+quote(d.format))
 	}
 	k.locale(d.locale)
 	if name := arg(m, "zone"); name != "" {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/crmstream/crmstream/internal/near"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -27,7 +28,7 @@ func (k *compiler) rule(list string, i int, part, mend, what string) {
 // oneOf says where a word is none of those that are known; "" is the default.
 func (k *compiler) oneOf(list string, i int, part, what, got string, known []string) {
 	if got != "" && !slices.Contains(known, got) {
-		k.rule(list, i, part, didYouMean(got, known), "unknown "+what+" "+quote(got))
+		k.rule(list, i, part, near.DidYouMean(got, known), "unknown "+what+" "+quote(got))
 	}
 }
 
@@ -39,7 +40,7 @@ func (k *compiler) crm(list string, i int, name string) bool {
 	for _, p := range k.profiles {
 		names = append(names, p.Provider)
 	}
-	k.rule(list, i, "provider", didYouMean(name, names), "unknown CRM "+quote(name))
+	k.rule(list, i, "provider", near.DidYouMean(name, names), "unknown CRM "+quote(name))
 	return false
 }
 

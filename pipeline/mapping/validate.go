@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
+	"github.com/crmstream/crmstream/internal/near"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -75,7 +76,7 @@ func newCheck(v *schemas.Validation, known *patterns) (c check, what, mend strin
 		}
 		c.ok = oneOf(v.Values)
 	default:
-		return c, "unknown validation " + strconv.Quote(v.Type), didYouMean(v.Type, Validations)
+		return c, "unknown validation " + strconv.Quote(v.Type), near.DidYouMean(v.Type, Validations)
 	}
 	return c, "", ""
 }

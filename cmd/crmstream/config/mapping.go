@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/strictyaml"
+	"github.com/crmstream/crmstream/internal/near"
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
@@ -66,7 +67,7 @@ func (r *reader) mapping(doc map[string]map[string]strictyaml.Node) []schemas.Fi
 	for _, name := range sortedKeys(doc) {
 		entity, ok := entities[name]
 		if !ok {
-			r.bad("mapping."+name, strictyaml.DidYouMean(name, []string{"account", "call", "contact", "opportunity"}), "unknown entity "+quote(name))
+			r.bad("mapping."+name, near.DidYouMean(name, []string{"account", "call", "contact", "opportunity"}), "unknown entity "+quote(name))
 			continue
 		}
 		for _, field := range sortedKeys(doc[name]) {
@@ -306,7 +307,7 @@ func (r *reader) target(entity, text string, n strictyaml.Node) (t target, ok bo
 	case len(in) > 1:
 		n.Wrong("name the CRM: "+in[0]+"."+text, "%s is in %s", first, strings.Join(in, " and in "))
 	case entity == schemas.EntityContact || entity == schemas.EntityCall:
-		n.Wrong(strictyaml.DidYouMean(first, known), "no CRM of the tenant has the kind of record %q", first)
+		n.Wrong(near.DidYouMean(first, known), "no CRM of the tenant has the kind of record %q", first)
 	default:
 		return target{object: first, field: rest}, true
 	}

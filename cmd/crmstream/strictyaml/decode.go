@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/crmstream/crmstream/internal/near"
 )
 
 // Decode fills the struct that into points to from the first document in src. The
@@ -191,12 +193,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		sub := join(path, key)
 		f, ok := fieldNamed(v, key)
 		if !ok {
-			names := fieldNames(v.Type())
-			mend := "known here: " + strings.Join(names, ", ")
-			if near := nearest(key, names); near != "" {
-				mend = "did you mean " + near + "?"
-			}
-			d.wrong(p, mend, "unknown setting %q", sub)
+			d.wrong(p, near.DidYouMean(key, fieldNames(v.Type())), "unknown setting %q", sub)
 			continue
 		}
 		if seen[key] {
