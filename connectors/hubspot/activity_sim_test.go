@@ -3,6 +3,7 @@ package hubspot_test
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -96,5 +97,26 @@ func TestActivities(t *testing.T) {
 	}
 	if _, got := do(schemas.Attempt{Kind: schemas.KindRead, Object: target.Object, Items: item(schemas.AttemptItem{Key: "r", ID: booked.Result.Items[0].ID})}); len(got) != 1 || base.Map(got[0].Record.Fields)[target.Body.Field] != "a<br>b" {
 		t.Errorf("its body: %+v", got)
+	}
+
+	// Events that are no records, each sent twice: it is there once.
+	type occurrence struct {
+		Kind, Name, ID string
+		ObjectID       int64
+		Properties     map[string]string
+	}
+	push := func(object string) (got []occurrence) {
+		for range 2 {
+			do(schemas.Attempt{Kind: schemas.KindWrite, Operation: schemas.OpUpsert, Object: object, Items: item(schemas.AttemptItem{Key: "e", IdentityField: "uuid", Identity: "drop-1",
+				Associations: links[:1], Fields: []schemas.Field{schemas.Text("@at", "2026-01-02T03:04:05.000Z"), schemas.Text("script", "Spring offer")}})})
+		}
+		web.Own("GET", "occurrences?portal=62515", nil, &got)
+		return got
+	}
+	if got := push("custom_event:pe62515_drop"); len(got) != 1 || got[0].Name != "pe62515_drop" || strconv.FormatInt(got[0].ObjectID, 10) != contact || got[0].Properties["script"] != "Spring offer" {
+		t.Errorf("custom events %+v", got)
+	}
+	if got := push("timeline:77"); len(got) != 2 || got[1].Kind != "timeline" || got[1].ID != "drop-1" || got[1].Properties["script"] != "Spring offer" {
+		t.Errorf("with timeline events %+v", got)
 	}
 }

@@ -56,6 +56,10 @@ type PortalConfig struct {
 	// UniqueCallProperty says whether calls accept a property with hasUniqueValue. No public source
 	// shows such a property at work on calls, and none shows it refused, so both worlds can be had.
 	UniqueCallProperty bool `json:"uniqueCallProperty,omitempty"`
+
+	// TimelineConflict says whether a timeline event whose id the portal has is a 409, as the newest specification lists it, or
+	// takes the other's place, as is told of the older version.
+	TimelineConflict bool `json:"timelineConflict,omitempty"`
 }
 
 // TokenConfig is an access token of a private app.

@@ -23,9 +23,10 @@
 //	POST   /_sim/webhooks {portal,target_url,subscriptions}    where webhooks go; subscriptions left out stay as they are
 //	POST   /_sim/faults   {kind,count,…}                   see faults.go for the kinds
 //	GET    /_sim/faults, DELETE /_sim/faults               what is armed; disarm all
+//	GET    /_sim/occurrences?portal=                       the custom and timeline events that were taken
 //	GET    /_sim/requests?portal=                          vendor requests by kind, 429s, what the limits leave, webhooks
 //
-// Not served (404, as an unknown route is): OAuth, the merge endpoint, GDPR delete, pipelines, timeline and custom events, calling extensions,
+// Not served (404, as an unknown route is): OAuth, the merge endpoint, GDPR delete, pipelines, event definitions and templates, calling extensions,
 // the webhook settings API and journal, custom objects, v1 and v2. Not modelled: the background recalculation that moves
 // lastmodifieddate some seconds after a create, association by e-mail domain, record limits, property validation rules.
 package sim

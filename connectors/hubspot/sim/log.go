@@ -6,6 +6,8 @@ type logLine struct {
 	Tx       *logTx        `json:"tx,omitempty"`       // a committed transaction and the webhook events it raised
 	Property *logProperty  `json:"property,omitempty"` // a property was defined
 	Webhook  *logWebhook   `json:"webhook,omitempty"`  // a delivery ended or failed
+
+	Occurrence *occurrence `json:"occurrence,omitempty"` // an event on a contact was taken
 }
 
 type logTx struct {

@@ -31,6 +31,7 @@ func (s *Server) ownSurface() http.Handler {
 	handle("POST /_sim/webhooks", s.ownWebhooks)
 	handle("GET /_sim/requests", s.ownRequests)
 	handle("GET /_sim/writes", s.ownWrites)
+	handle("GET /_sim/occurrences", s.ownOccurrences)
 	mux.HandleFunc("POST /_sim/merge", s.ownMerge)
 	s.faults.Handle(mux)
 	return mux

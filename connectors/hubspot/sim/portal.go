@@ -58,6 +58,7 @@ type portal struct {
 	stats     stats
 	subs      []subscription
 	pending   []*event // oldest first
+	occurred  occurrences
 	wake      chan struct{}
 }
 
@@ -141,6 +142,8 @@ func (p *portal) replay(l logLine, _ *simkit.Ref) error {
 			return fmt.Errorf("property of an unknown object %q", l.Property.Object)
 		}
 		p.tables[ot].define(l.Property.Def)
+	case l.Occurrence != nil:
+		p.occurred.keep(l.Occurrence)
 	case l.Webhook != nil:
 		p.delivered(l.Webhook)
 	}

@@ -200,6 +200,12 @@ func (c *call) route() (handler, string) {
 			return only(http.MethodGet, (*call).listDispositions), "dispositions"
 		case "account-info/v3/details", "account-info/2026-03/details":
 			return only(http.MethodGet, (*call).accountDetails), "account"
+		case "events/v3/send":
+			return only(http.MethodPost, (*call).sendOne), "custom_events"
+		case "events/v3/send/batch":
+			return only(http.MethodPost, (*call).sendBatch), "custom_events"
+		case "integrators/timeline/v3/events":
+			return only(http.MethodPost, (*call).sendTimeline), "timeline_events"
 		}
 		return nil, "other"
 	}
