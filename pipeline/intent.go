@@ -26,6 +26,9 @@ type Read struct {
 	Account  string // id of the CRM account
 	Object   string
 	ID       string
+	// Phone, in E.164, asks for every person with this number instead; Object and ID are
+	// empty, and National is the number as it is dialled within its country.
+	Phone, National string
 	// Urgent reads go out with calls: something waits for what they bring.
 	Urgent bool
 }

@@ -5,6 +5,14 @@ const (
 	KindWrite = "write" // items are written
 	KindRead  = "read"  // items are read by id; records come back on crm.changes
 	KindPage  = "page"  // one page of a source is read
+	KindFind  = "find"  // persons with a phone number are looked for; those found come back on crm.changes
+)
+
+// FindPhone is the IdentityField of a find's item: Identity is the number in E.164, and
+// the one field, FindNational, its digits as they are dialled within its country.
+const (
+	FindPhone    = "phone"
+	FindNational = "national"
 )
 
 // Operations of a write.
@@ -29,11 +37,12 @@ type Attempt struct {
 	Account string `avro:"account"`
 	// Version of the tenant's configuration that stood when it was decided, e.g. 3.
 	ConfigVersion int64 `avro:"config_version"`
-	// What the request does: e.g. "write", "read" (records by id), "page" (a page of a source).
+	// What the request does: e.g. "write", "read" (records by id), "page" (a page of a source), "find" (persons by number).
 	Kind string `avro:"kind"`
 	// How a write is done: e.g. "upsert", "update", "create", "link". "" for reads and pages.
 	Operation string `avro:"operation"`
-	// The CRM's own name of the kind of record, e.g. "Task", "Lead", "calls", "contacts"; "owner" for a page of users.
+	// The CRM's own name of the kind of record, e.g. "Task", "Lead", "calls", "contacts"; "owner" for a page of users; "" of a find:
+	// every kind that stands for a person.
 	Object string `avro:"object"`
 	// The records that the request carries, each with its own result; a page has one, of no content.
 	Items []AttemptItem `avro:"items"`
@@ -52,7 +61,7 @@ type Attempt struct {
 // AttemptItem is one record of an attempt.
 type AttemptItem struct {
 	// Our name of the record, unique in the CRM account, e.g. "call:call-7", "person:p17:Lead:00Q5g000007abcdEAA",
-	// "~read:Lead:00Q5g000007abcdEAA", "~page:Lead". It comes back in the result.
+	// "~read:Lead:00Q5g000007abcdEAA", "~page:Lead", "~find:+14155551234". It comes back in the result. Personal data.
 	Key string `avro:"key"`
 	// The record's id in the CRM, e.g. "00T5g000007abcdEAA". "": not known; identity names the record, or it is made.
 	ID string `avro:"id"`

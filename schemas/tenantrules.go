@@ -154,6 +154,8 @@ type CallPolicy struct {
 	LogBefore bool `avro:"log_before"`
 	// True: a call with an unknown number makes one lead for the number. False: it is held until somebody with the number is known.
 	CreateLead bool `avro:"create_lead"`
+	// True: the CRMs are not asked for an unknown number. False: each is, once a day for a number.
+	NoLookup bool `avro:"no_lookup"`
 	// How notes are laid out: e.g. "structured" (under headings), "plain". "": structured.
 	NotesLayout string `avro:"notes_layout" default:""`
 	// Which address of a recording the CRM gets: e.g. "play" (a permanent one that signs at the click), "signed" (one that runs out).

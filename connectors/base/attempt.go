@@ -32,8 +32,9 @@ func (a *Account) New(at *schemas.Attempt, leaveBy time.Time, emit connectors.Em
 	return t
 }
 
-// Run carries the attempt out by its kind.
-func (t *Attempt) Run(ctx context.Context, write, read, page func(context.Context)) connectors.Answer {
+// Run carries the attempt out by its kind; find is nil where the CRM has no search by
+// number.
+func (t *Attempt) Run(ctx context.Context, write, read, page, find func(context.Context)) connectors.Answer {
 	switch t.At.Kind {
 	case schemas.KindWrite:
 		if len(t.At.Items) > 0 {
@@ -47,6 +48,12 @@ func (t *Attempt) Run(ctx context.Context, write, read, page func(context.Contex
 			break
 		}
 		page(ctx)
+	case schemas.KindFind:
+		if find == nil || len(t.At.Items) != 1 || t.At.Items[0].IdentityField != schemas.FindPhone {
+			t.Invalid("the CRM has no search by number, or the attempt names not one number")
+			break
+		}
+		find(ctx)
 	default:
 		t.Invalid("attempts of kind " + t.At.Kind + " are not known")
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/crmstream/crmstream/connectors"
+	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -99,6 +100,38 @@ func (t *Attempt) Found(ctx context.Context, find func(id string) *schemas.CRMCh
 			return
 		}
 	}
+}
+
+// FindMost is how many records one search by number brings: more are a switchboard.
+const FindMost = 50
+
+// Sought is the number that a find is about, as digits: in E.164 without its sign, and as
+// dialled within its country. It refuses what is no number: nothing of a stranger's goes
+// into a request.
+func (t *Attempt) Sought() (international, national string, ok bool) {
+	it := &t.At.Items[0]
+	international = strings.TrimPrefix(it.Identity, "+")
+	national = Map(it.Fields)[schemas.FindNational]
+	if national == "" {
+		national = international
+	}
+	for _, n := range []string{international, national} {
+		if len(n) < 2 || len(n) > 15 || strings.Trim(n, "0123456789") != "" {
+			t.Refuse(0, schemas.ErrPermanent, "not a phone number")
+			return "", "", false
+		}
+	}
+	return international, national, true
+}
+
+// NotSought fails a find. That the account may not search parks nothing: what waits is
+// found when it comes by itself.
+func (t *Attempt) NotSought(err error, outcome rest.Outcome) {
+	e := *asError(err)
+	if e.Class == schemas.ErrForbidden {
+		e.Class, outcome = schemas.ErrPermanent, schemas.Sent
+	}
+	t.Fail(&e, outcome)
 }
 
 // PageLimit is how many records the page may have.

@@ -87,7 +87,7 @@ type smallAttempt struct {
 
 func (c *smallConn) Do(ctx context.Context, at *schemas.Attempt, leaveBy time.Time, emit connectors.Emit) connectors.Answer {
 	a := smallAttempt{c, c.New(at, leaveBy, emit)}
-	return a.Run(ctx, a.write, a.read, a.page)
+	return a.Run(ctx, a.write, a.read, a.page, nil)
 }
 
 type smallRecord struct {

@@ -33,6 +33,9 @@ type System struct {
 	Count    func(object string) int           // records in the CRM
 	Create   func(object string, n int) string // a person made by a user; returns the id
 	Edit     func(object, id string)           // a user's edit of one person
+	// Number makes persons with a number, each spelt in its own way, and returns their ids;
+	// nil where the CRM has no search by number.
+	Number func(international, national string) []string
 
 	// Faults, each for the next request; nil where the simulator lacks it.
 	DropAfterApply func() // the write is applied, the answer never comes
@@ -54,6 +57,7 @@ func Run(t *testing.T, s System) {
 	t.Run("nothing leaves after close", s.closed)
 	t.Run("pages reach every record from any cursor", s.pages)
 	t.Run("read by id", s.reads)
+	t.Run("find by number", s.finds)
 	t.Run("a stream resumes without loss", s.stream)
 }
 
@@ -309,6 +313,46 @@ func (s System) reads(t *testing.T) {
 	})
 	if !slices.Equal(got, []string{id}) || a.Result.Items[0].Error != "" {
 		t.Errorf("got %v, %+v", got, a.Result)
+	}
+}
+
+func (s System) finds(t *testing.T) {
+	find := func(number, national string) (connectors.Answer, []string) {
+		at := s.attempt("find", schemas.KindFind)
+		at.Object = ""
+		at.Items = []schemas.AttemptItem{{Key: "~find:" + number, IdentityField: schemas.FindPhone, Identity: number, Fields: []schemas.Field{schemas.Text(schemas.FindNational, national)}}}
+		var got []string
+		a := s.do(t, s.open(t), at, s.soon(), func(_ context.Context, ch *schemas.CRMChange) error {
+			if ch.Record == nil || len(ch.Record.Fields) == 0 || ch.Object == "" {
+				t.Errorf("no record: %+v", ch)
+			}
+			got = append(got, ch.ID)
+			return nil
+		})
+		return a, got
+	}
+	if p := s.Provider.Profile(); p.FindsByPhone != (s.Number != nil) {
+		t.Fatalf("the profile says that it finds by number: %v", p.FindsByPhone)
+	}
+	if s.Number == nil {
+		if a, _ := find("+14155550143", "4155550143"); a.Result.Error != schemas.ErrPermanent {
+			t.Errorf("asked all the same: %+v", a.Result)
+		}
+		return
+	}
+	want := s.Number("+14155550143", "4155550143")
+	s.Number("+14155550144", "4155550144")
+	a, got := find("+14155550143", "4155550143")
+	slices.Sort(got)
+	slices.Sort(want)
+	if it := a.Result.Items[0]; !slices.Equal(got, want) || it.Error != "" || it.Outcome != schemas.Sent {
+		t.Errorf("found %v, want %v: %+v", got, want, a.Result)
+	}
+	if a, got := find("+442079460999", "2079460999"); len(got) > 0 || a.Result.Items[0].Error != "" || a.Result.Items[0].Outcome != schemas.Sent {
+		t.Errorf("nobody has it, found %v: %+v", got, a.Result)
+	}
+	if a, _ := find("+1415 OR 1=1", "x} RETURNING User(Id)"); a.Result.Items[0].Error != schemas.ErrPermanent || a.Result.Items[0].Outcome != schemas.NotSent {
+		t.Errorf("no number, and it went out: %+v", a.Result)
 	}
 }
 

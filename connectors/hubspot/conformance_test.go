@@ -54,6 +54,10 @@ func TestConformance(t *testing.T) {
 		Edit: func(object, id string) {
 			put(object, id, map[string]string{"jobtitle": fmt.Sprint(time.Now().UnixNano())})
 		},
+		Number: func(international, national string) []string {
+			return []string{put("contacts", "", map[string]string{"lastname": "N", "phone": international}),
+				put("contacts", "", map[string]string{"lastname": "N", "mobilephone": "(" + national[:3] + ") " + national[3:]})}
+		},
 		DropAfterApply: web.Fault(map[string]any{"kind": "drop_after_apply", "count": 1}),
 		Expire:         web.Fault(map[string]any{"kind": "status", "status": 401, "count": 1}),
 		Throttle:       web.Fault(map[string]any{"kind": "status", "status": 429, "count": 1}),

@@ -52,7 +52,7 @@ type attempt struct {
 // Do implements connectors.Conn.
 func (c *conn) Do(ctx context.Context, at *schemas.Attempt, leaveBy time.Time, emit connectors.Emit) connectors.Answer {
 	a := &attempt{c, c.New(at, leaveBy, emit)}
-	return a.Run(ctx, a.write, a.read, a.readPage)
+	return a.Run(ctx, a.write, a.read, a.readPage, a.find)
 }
 
 // limits reads what an answer's headers say of the limits. Private apps are told the

@@ -61,8 +61,9 @@ var theProfile = &profile.Profile{
 		{Type: "meeting_booked", Provider: name, Target: "event"},
 		{Type: "voicemail_dropped", Provider: name, Target: "task"},
 	},
-	Deal: profile.Deal{Object: deals, Stage: "dealstage", Closed: "hs_is_closed"},
-	New:  profile.NewPerson{Object: contacts, Phone: "phone"},
+	FindsByPhone: true,
+	Deal:         profile.Deal{Object: deals, Stage: "dealstage", Closed: "hs_is_closed"},
+	New:          profile.NewPerson{Object: contacts, Phone: "phone"},
 	Sources: []profile.Source{
 		{Name: owners, Object: owner, Limit: batch, Every: everyOwners},
 		{Name: outcomesOf, Object: outcomeOf, Limit: batch, Every: everyOwners},

@@ -81,6 +81,10 @@ func TestConformance(t *testing.T) {
 		Edit: func(object, id string) {
 			s.write(object, id, map[string]any{"Title": fmt.Sprint(time.Now().UnixNano())})
 		},
+		Number: func(international, national string) []string {
+			return []string{s.write("Contact", "", map[string]any{"LastName": "N", "MobilePhone": international}),
+				s.write("Lead", "", map[string]any{"LastName": "N", "Company": "Acme", "Phone": "(" + national[:3] + ") " + national[3:]})}
+		},
 		DropAfterApply: s.Fault(map[string]any{"kind": "drop_after_apply", "count": 1}),
 		Expire:         s.Fault(map[string]any{"kind": "status", "status": 401, "code": "INVALID_SESSION_ID", "count": 1}),
 		Throttle:       s.Fault(map[string]any{"kind": "status", "status": 403, "code": "REQUEST_LIMIT_EXCEEDED", "count": 1}),

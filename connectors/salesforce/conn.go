@@ -57,7 +57,7 @@ type attempt struct {
 // Do implements connectors.Conn.
 func (c *conn) Do(ctx context.Context, at *schemas.Attempt, leaveBy time.Time, emit connectors.Emit) connectors.Answer {
 	a := &attempt{c, c.New(at, leaveBy, emit)}
-	return a.Run(ctx, a.write, a.read, a.readPage)
+	return a.Run(ctx, a.write, a.read, a.readPage, a.find)
 }
 
 // limits reads the daily allowance: "api-usage=18/5000; per-app-api-usage=…".

@@ -85,7 +85,8 @@ var theProfile = &profile.Profile{
 		{Type: "meeting_booked", Provider: name, Target: "event"},
 		{Type: "voicemail_dropped", Provider: name, Target: "task"},
 	},
-	Deal: profile.Deal{Object: opportunity, Stage: "StageName", Closed: "IsClosed"},
+	FindsByPhone: true,
+	Deal:         profile.Deal{Object: opportunity, Stage: "StageName", Closed: "IsClosed"},
 	New: profile.NewPerson{Object: lead, Phone: "Phone", Fields: []schemas.Field{
 		schemas.Text("Company", "Unknown"), schemas.Text("LastName", "Unknown")}},
 	Sources: []profile.Source{

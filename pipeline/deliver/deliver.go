@@ -93,6 +93,13 @@ func (b *box) take(want pipeline.Intents) error {
 		if r.Urgent {
 			priority = pipeline.PriorityCall
 		}
+		if r.Phone != "" {
+			if err := b.enqueue(&entry{Kind: schemas.KindFind, Provider: r.Provider, Account: r.Account, IdentityField: schemas.FindPhone, Identity: r.Phone,
+				Fields: []schemas.Field{schemas.Text(schemas.FindNational, r.National)}, Key: "~find:" + r.Phone, Priority: int32(priority)}); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := b.enqueue(&entry{Kind: schemas.KindRead, Provider: r.Provider, Account: r.Account, Object: r.Object, ID: r.ID,
 			Key: "~read:" + r.Object + ":" + r.ID, Priority: int32(priority)}); err != nil {
 			return err
@@ -153,7 +160,7 @@ func (b *box) enqueue(n *entry) error {
 	if !ok {
 		e = n
 	}
-	e.Account = n.Account
+	e.Account, e.Fields = n.Account, n.Fields
 	return b.wait(e, n.Priority)
 }
 

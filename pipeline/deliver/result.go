@@ -342,6 +342,10 @@ func (b *box) giveUp(at *schemas.Attempt, e *entry, r *schemas.ItemResult, reaso
 	if at.Kind == schemas.KindPage {
 		return b.pageFailed(at, e, r, reason, parkProbe, refusedMost)
 	}
+	if at.Kind == schemas.KindFind { // what waits for the person says so itself, and asks again tomorrow
+		b.ended.Errors++
+		return b.free(e)
+	}
 	last := *at
 	last.Items = nil
 	for _, it := range at.Items {

@@ -58,6 +58,16 @@ func keep(k key, v string) {
 	cache.young[k] = v
 }
 
+// National returns the digits of a number in E.164 as they are dialled within its
+// country, without what is dialled before them there; "" if it is none.
+func National(e164 string) string {
+	n, err := phonenumbers.Parse(e164, "")
+	if err != nil {
+		return ""
+	}
+	return phonenumbers.GetNationalSignificantNumber(n)
+}
+
 func parse(raw, country string) string {
 	n, err := phonenumbers.Parse(raw, country)
 	if err != nil || !phonenumbers.IsPossibleNumber(n) {

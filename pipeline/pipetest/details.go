@@ -10,7 +10,7 @@ import (
 )
 
 // tenantFlags are the words of a tenant's line that name no CRM.
-var tenantFlags = []string{"removed", "unknown", "log_before", "create_lead", "plain", "counters"}
+var tenantFlags = []string{"removed", "unknown", "log_before", "create_lead", "no_lookup", "plain", "counters"}
 
 // policy reads what a tenant's line says of calls, events, conflicts and matches.
 func policy(a *args, c *schemas.TenantConfig) error {
@@ -22,7 +22,7 @@ func policy(a *args, c *schemas.TenantConfig) error {
 	}
 	p := &c.Calls
 	p.SkipKinds, p.SkipDirections = list("skip_kinds"), list("skip_directions")
-	p.LogBefore, p.CreateLead = a.flag("log_before"), a.flag("create_lead")
+	p.LogBefore, p.CreateLead, p.NoLookup = a.flag("log_before"), a.flag("create_lead"), a.flag("no_lookup")
 	p.Recording, p.RecordingBase = a.text("recording"), a.text("recording_base")
 	c.PrimaryCRM = a.text("primary")
 	for _, step := range list("dedupe") { // dedupe=email,fuzzy_name_company:link:0.9

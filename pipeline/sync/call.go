@@ -44,8 +44,18 @@ func (w *world) call(ev *schemas.CallEvent) error {
 	return w.decide(c)
 }
 
-// decide finds out what is to become of a call and stores it.
+// decide finds out what is to become of a call, stores it and says so.
 func (w *world) decide(c *call) error {
+	if err := w.weigh(c); err != nil {
+		return err
+	}
+	put(w, calls, kindCall, c.Event.CallID, c)
+	w.publishCall(c)
+	return nil
+}
+
+// weigh is decide but for the storing.
+func (w *world) weigh(c *call) error {
 	was := c.Status
 	if err := w.settleFate(c); err != nil {
 		return err
@@ -59,12 +69,7 @@ func (w *world) decide(c *call) error {
 	if err := w.tally(c); err != nil {
 		return err
 	}
-	if err := w.stageByCall(c); err != nil {
-		return err
-	}
-	put(w, calls, kindCall, c.Event.CallID, c)
-	w.publishCall(c)
-	return nil
+	return w.stageByCall(c)
 }
 
 func (w *world) settleFate(c *call) error {

@@ -8,6 +8,9 @@ import (
 	"github.com/crmstream/crmstream/state"
 )
 
+// nothing is what a call waits for that says neither a number nor a contact.
+const nothing = "?"
+
 // holdCall keeps a call until its person appears (B3).
 func (w *world) holdCall(c *call, why string) error {
 	if c.Status == schemas.StatusSynced {
@@ -24,6 +27,9 @@ func (w *world) holdCall(c *call, why string) error {
 		l := w.normalLink(*l)
 		c.HeldOn = append(c.HeldOn, "l:"+w.linkID(l.Provider, l.Object, l.ID))
 		w.read(l.Provider, l.Object, l.ID)
+	}
+	if len(c.HeldOn) == 0 {
+		c.HeldOn = append(c.HeldOn, nothing) // it is found by its id alone, and when the configuration changes
 	}
 	for _, on := range c.HeldOn {
 		w.tx.Store.Put(w.t.Key(kindHeld, on+"\x00"+c.Event.CallID), []byte{1})

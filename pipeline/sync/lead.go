@@ -26,8 +26,11 @@ func (w *world) holdUnknown(c *call) error {
 			return err
 		}
 		if said != "" {
-			why = said
+			return w.holdCall(c, said)
 		}
+	}
+	if err := w.lookUp(number); err != nil {
+		return err
 	}
 	return w.holdCall(c, why)
 }

@@ -150,6 +150,9 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 		return err
 	}
 	w.want.Accounts = c
+	if ok && reconsiders(old, c) {
+		w.timer(w.tx.Now, timerReconsider, "")
+	}
 	if waits, err := w.anyUnknown(); err != nil || !waits {
 		return err
 	}
@@ -288,7 +291,7 @@ func (w *world) reference(c *schemas.CRMChange) error {
 func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipeline.Intents, ok bool, err error) {
 	w := &world{s: s, tx: tx, t: tx.Tenant(tm.Tenant), ref: "timer"}
 	switch tm.Kind {
-	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain:
+	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain, timerReconsider, timerAskedFor:
 	default:
 		return w.want, false, nil
 	}
@@ -329,6 +332,10 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipel
 		err = w.writeAgain(tm.ID)
 	case timerUnited:
 		err = w.moveCalls(tm.ID)
+	case timerReconsider:
+		err = w.reconsider(tm.ID)
+	case timerAskedFor:
+		w.askedForNoMore(tm.ID)
 	}
 	if err != nil {
 		err = fmt.Errorf("timer %c %q: %w", tm.Kind, tm.ID, err)

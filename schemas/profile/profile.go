@@ -203,8 +203,10 @@ type Profile struct {
 	Events  []schemas.EventTarget
 	Deal    Deal
 	New     NewPerson
-	Sources []Source
-	Limits  Limits
+	// FindsByPhone says that persons can be looked for by a number.
+	FindsByPhone bool
+	Sources      []Source
+	Limits       Limits
 	// NormalizeID returns the one form of a record id (Salesforce has two); nil = as it is.
 	NormalizeID func(string) string
 }

@@ -62,7 +62,7 @@ conflicts: {default: crm_wins, lead_status: last_write_wins}
 dedupe: [crm_id, email, {phone: suggest}, {fuzzy_name_company: {action: link, threshold: 0.95}}]
 dispositions:
   Meeting Booked: {salesforce: {CallDisposition: Meeting Booked, stage: Opportunity.Demo}, hubspot: {hs_call_status: COMPLETED, stage: never}}
-calls: {min_seconds: 10, default_owner: desk@acme.example, skip: [voicemail, missed], skip_directions: [inbound], log_before: true, create_lead: true, notes: plain, recording: signed, recording_base: "https://dialer.example.com/"}
+calls: {min_seconds: 10, default_owner: desk@acme.example, skip: [voicemail, missed], skip_directions: [inbound], log_before: true, create_lead: true, look_up: false, notes: plain, recording: signed, recording_base: "https://dialer.example.com/"}
 owners: {ann@dialer.example: a.lee@acme.example}
 events:
   meeting_booked: {salesforce: event, hubspot: off}
@@ -94,7 +94,7 @@ stages:
 		Dedupe: []schemas.DedupeRule{{Strategy: "crm_id", Action: "link"}, {Strategy: "email", Action: "link"}, {Strategy: "phone", Action: "suggest"}, {Strategy: "fuzzy_name_company", Action: "link", Threshold: 0.95}},
 		Dispositions: []schemas.DispositionRule{{Provider: hs, Label: "Meeting Booked", Fields: []schemas.Field{schemas.Text("hs_call_status", "COMPLETED")}},
 			{Provider: sf, Label: "Meeting Booked", Fields: []schemas.Field{schemas.Text("CallDisposition", "Meeting Booked")}, StageObject: "Opportunity", Stage: "Demo"}},
-		Calls:  schemas.CallPolicy{SkipKinds: []string{"missed", "voicemail"}, SkipDirections: []string{"inbound"}, LogBefore: true, CreateLead: true, NotesLayout: "plain", Recording: "signed", RecordingBase: "https://dialer.example.com"},
+		Calls:  schemas.CallPolicy{SkipKinds: []string{"missed", "voicemail"}, SkipDirections: []string{"inbound"}, LogBefore: true, CreateLead: true, NoLookup: true, NotesLayout: "plain", Recording: "signed", RecordingBase: "https://dialer.example.com"},
 		Owners: []schemas.Field{schemas.Text("ann@dialer.example", "a.lee@acme.example")},
 		Scopes: []schemas.ObjectScope{{Provider: hs, Object: "contacts", Filters: []schemas.Filter{{Field: "lifecyclestage", Op: "in", Values: []string{"lead", "customer"}}, {Field: "email", Op: "set"}}}},
 		Events: []schemas.EventTarget{{Type: "meeting_booked", Provider: hs, Target: "off"}, {Type: "meeting_booked", Provider: sf, Target: "event"},

@@ -167,6 +167,7 @@ func callsSchema() node {
 		"skip_directions": listOf("Directions that are not logged.", oneOf("", mapping.CallDirections)),
 		"log_before":      truthOf("Calls from before the CRM was connected are logged, too."),
 		"create_lead":     truthOf("A call with an unknown number makes a lead."),
+		"look_up":         truthOf("The CRMs are asked for an unknown number, each once a day; true where nothing is said."),
 		"notes":           oneOf("How notes are laid out.", mapping.NotesLayouts),
 		"recording":       oneOf("Which address of a recording the CRM gets.", mapping.RecordingLinks),
 		"recording_base":  said("Address before /api/recordings/{id}/play."),

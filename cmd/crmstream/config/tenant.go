@@ -41,6 +41,7 @@ type callsDoc struct {
 	SkipDirections []string `yaml:"skip_directions"`
 	LogBefore      bool     `yaml:"log_before"`
 	CreateLead     bool     `yaml:"create_lead"`
+	LookUp         *bool    `yaml:"look_up"`
 	Notes          string   `yaml:"notes"`
 	Recording      string   `yaml:"recording"`
 	RecordingBase  string   `yaml:"recording_base"`
@@ -49,7 +50,7 @@ type callsDoc struct {
 func (d *callsDoc) policy() schemas.CallPolicy {
 	slices.Sort(d.Skip)
 	slices.Sort(d.SkipDirections)
-	return schemas.CallPolicy{SkipKinds: d.Skip, SkipDirections: d.SkipDirections, LogBefore: d.LogBefore, CreateLead: d.CreateLead,
+	return schemas.CallPolicy{SkipKinds: d.Skip, SkipDirections: d.SkipDirections, LogBefore: d.LogBefore, CreateLead: d.CreateLead, NoLookup: d.LookUp != nil && !*d.LookUp,
 		NotesLayout: d.Notes, Recording: d.Recording, RecordingBase: strings.TrimRight(d.RecordingBase, "/")}
 }
 

@@ -38,6 +38,9 @@ func Settings(c *schemas.TenantConfig) []string {
 	say("calls.skip_directions", c.Calls.SkipDirections)
 	say("calls.log_before", c.Calls.LogBefore)
 	say("calls.create_lead", c.Calls.CreateLead)
+	if c.Calls.NoLookup {
+		say("calls.look_up", "no")
+	}
 	say("calls.notes", c.Calls.NotesLayout)
 	say("calls.recording", c.Calls.Recording)
 	say("calls.recording_base", c.Calls.RecordingBase)

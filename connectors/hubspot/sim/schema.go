@@ -69,6 +69,7 @@ var objectTypes = []*objectType{
 			"hs_lead_status:enumeration:radio=NEW,OPEN,IN_PROGRESS,OPEN_DEAL,UNQUALIFIED,ATTEMPTED_TO_CONTACT,CONNECTED,BAD_TIMING "+
 			"hs_timezone:string:text message:string:textarea date_of_birth:string:text "+
 			"!associatedcompanyid:number:number !num_notes:number:number !num_contacted_notes:number:number !notes_last_contacted:datetime:date "+
+			"!hs_searchable_calculated_phone_number:string:text !hs_searchable_calculated_mobile_number:string:text "+
 			"!hs_email_domain:string:text !hs_all_contact_vids:string:text !hs_is_contact:bool:booleancheckbox "+
 			"!hs_is_unworked:bool:booleancheckbox !hs_pipeline:string:text !hs_merged_object_ids:string:text"),
 	newType("companies", "company", "0-2", "createdate", "hs_lastmodifieddate", "companies",

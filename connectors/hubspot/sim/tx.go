@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/nyaruka/phonenumbers"
 )
 
 // change is one step of a transaction, as it is logged.
@@ -233,6 +235,11 @@ func derive(ot *objectType, t *tx, props map[string]string) {
 	if email, ok := props["email"]; ok && ot.name == "contacts" {
 		_, props["hs_email_domain"], _ = strings.Cut(email, "@")
 	}
+	for name, searched := range searchedNumbers {
+		if v, ok := props[name]; ok && ot.name == "contacts" {
+			props[searched] = dialledWithin(v)
+		}
+	}
 	if owner, ok := props["hubspot_owner_id"]; ok {
 		props["hubspot_owner_assigneddate"] = strconv.FormatInt(t.at, 10)
 		if ot.name == "calls" {
@@ -244,6 +251,19 @@ func derive(ot *objectType, t *tx, props map[string]string) {
 		props["hs_body_preview_html"] = body
 		props["hs_body_preview_is_truncated"] = "false"
 	}
+}
+
+// searchedNumbers are the properties that a search by number is to be done in, by those that they follow.
+var searchedNumbers = map[string]string{"phone": "hs_searchable_calculated_phone_number", "mobilephone": "hs_searchable_calculated_mobile_number"}
+
+// dialledWithin is a number as the search knows it: the digits that are dialled within its country, which is the portal's, the United
+// States, where the number does not say.
+func dialledWithin(v string) string {
+	n, err := phonenumbers.Parse(v, "US")
+	if err != nil {
+		return ""
+	}
+	return phonenumbers.GetNationalSignificantNumber(n)
 }
 
 // redo applies a logged transaction to the tables.

@@ -80,6 +80,10 @@ func (c *call) route(segs []string) *apiError {
 		return c.limits()
 	case "query", "queryAll":
 		return c.query(segs[0] == "queryAll", rest)
+	case "search":
+		if len(rest) == 0 || len(rest) == 1 && rest[0] == "" {
+			return c.search()
+		}
 	case "sobjects":
 		return c.sobjects(rest)
 	case "composite":
@@ -122,7 +126,7 @@ func (c *call) resources() *apiError {
 		return methodNotAllowed(c.r.Method, "GET,HEAD")
 	}
 	out := map[string]string{}
-	for _, name := range []string{"limits", "query", "queryAll", "sobjects"} {
+	for _, name := range []string{"limits", "query", "queryAll", "search", "sobjects"} {
 		out[name] = c.base + "/" + name
 	}
 	out["composite"] = c.base + "/composite"

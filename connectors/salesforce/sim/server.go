@@ -186,6 +186,8 @@ func requestKind(method string, segs []string) string {
 	switch at(3) {
 	case "query", "queryAll":
 		return "query"
+	case "search":
+		return "search"
 	case "composite":
 		if method == http.MethodGet || method == http.MethodPost && at(5) != "" {
 			return "collections_read"

@@ -8,7 +8,7 @@ import (
 // The SOQL subset: SELECT of fields, relationship paths, FIELDS(), COUNT() and other aggregates without grouping, and one level of
 // child sub-selects; WHERE with AND, OR, NOT, parentheses, the comparison operators, LIKE, IN and NOT IN with lists or a sub-select,
 // INCLUDES, EXCLUDES, null, date literals; ORDER BY, LIMIT, OFFSET, FOR VIEW and its like.
-// Deviations: no GROUP BY, HAVING, TYPEOF, WITH, SOSL, date functions, currency literals, aliases of the FROM object.
+// Deviations: no GROUP BY, HAVING, TYPEOF, WITH, date functions, currency literals, aliases of the FROM object.
 
 // soql is a parsed query.
 type soql struct {
