@@ -125,7 +125,7 @@ func TestLifeOfAConfiguration(t *testing.T) {
 + mapping.contact.first_name.script = "value.split(' ')[0]"
 + mapping.contact.first_name.to = "as the defaults"
 + mapping.contact.first_name.transform = "custom"
-salesforce Lead: 2 records of 2 people would be written otherwise, in 1 API calls
+salesforce Lead: 2 records of 2 people would be written otherwise, in 1 API call
   p1 00Q1 FirstName: "Ann Lee" → "Ann"
   p2 00Q2 FirstName: "Bo Roe" → "Bo"
 `, "preview", "-f", f)

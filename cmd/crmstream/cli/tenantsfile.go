@@ -215,7 +215,7 @@ func showPreview(w io.Writer, p *tenants.Preview, people int) {
 		return
 	}
 	for _, t := range touched {
-		fmt.Fprintf(w, "%s %s: %d records of %d people would be written otherwise, in %d API calls\n", t.Provider, t.Object, t.Records, people, t.Requests)
+		fmt.Fprintf(w, "%s %s: %s of %d people would be written otherwise, in %s\n", t.Provider, t.Object, counted(t.Records, "record"), people, counted(t.Requests, "API call"))
 		for _, s := range t.Samples {
 			after := strconv.Quote(s.After)
 			if s.Why != "" {
@@ -225,8 +225,15 @@ func showPreview(w io.Writer, p *tenants.Preview, people int) {
 		}
 	}
 	if p.Refused > 0 {
-		fmt.Fprintf(w, "%d values would not be written any more\n", p.Refused)
+		fmt.Fprintf(w, "%s would not be written any more\n", counted(p.Refused, "value"))
 	}
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }
 
 func tenantsHistoryCommand() *cobra.Command {
