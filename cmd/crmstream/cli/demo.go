@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -22,6 +23,10 @@ func demoCommand() *cobra.Command {
 			switch {
 			case ports != "fixed" && ports != "auto":
 				return &exitError{exitInput, fmt.Errorf(`--ports is %q, it must be "fixed" or "auto"`, ports)}
+			case o.Brokers != "" && o.Registry == "":
+				return &exitError{exitInput, errors.New("--brokers needs --registry, the address of its schema registry")}
+			case o.Mixed && (cmd.Flags().Changed("tenants") || !o.Exit):
+				return &exitError{exitInput, errors.New("--mixed has three tenants of its own, and an end: give it --exit, and no --tenants")}
 			case o.Tenants < 1 || o.Tenants > 200:
 				return &exitError{exitInput, fmt.Errorf("--tenants is %d, it must be 1 to 200", o.Tenants)}
 			case o.Rate < 1 || o.Rate > 10_000:
@@ -52,6 +57,9 @@ func demoCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.Dir, "data", "./crmstream-demo", "folder of the data; it is kept")
 	f.IntVar(&o.Tenants, "tenants", 4, "number of tenants; every fourth is on HubSpot")
+	f.BoolVar(&o.Mixed, "mixed", false, "three tenants with mappings of their own: a script, custom objects, two CRMs; with --exit")
+	f.StringVar(&o.Brokers, "brokers", "", "an Apache Kafka to use in place of the embedded broker")
+	f.StringVar(&o.Registry, "registry", "", "the URL of its schema registry")
 	f.IntVar(&o.Calls, "calls", 0, "calls to play; 0 goes on")
 	f.IntVar(&o.Edits, "edits", 0, "edits by CRM users; default with --exit: a tenth of the calls")
 	f.BoolVar(&o.Exit, "exit", false, "end with a verdict once everything was played; exit status 1 if a call is lost or doubled")
@@ -92,12 +100,15 @@ func printVerdict(cmd *cobra.Command, v *demo.Verdict, asJSON bool) error {
 		if v.Latency.P50 > 0 {
 			fmt.Fprintf(w, "event on the topic → in the CRM: p50 %.0f ms, p99 %.0f ms\n", v.Latency.P50, v.Latency.P99)
 		}
+		for _, c := range v.Checks {
+			fmt.Fprintf(w, "%s: %d of %d\n", c.Of, c.Got, c.Want)
+		}
 		if v.Note != "" {
 			fmt.Fprintln(w, v.Note)
 		}
 	}
 	if !v.Good() {
-		return found("calls are lost or doubled, or edits were not seen")
+		return found("calls are lost or doubled, edits were not seen, or something else is missing")
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (c *crashTest) start(ctx context.Context) error {
 	if c.a, err = choose(true); err != nil {
 		return err
 	}
-	if c.w, err = newWorld(c.o.Dir, c.o.Tenants); err != nil {
+	if c.w, err = newWorld(c.o.Dir, c.o.Tenants, false); err != nil {
 		return err
 	}
 	for _, t := range c.w.tenants {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,6 +28,11 @@ import (
 type Options struct {
 	Dir     string
 	Tenants int
+	// Mixed plays three tenants with mappings of their own: a script, custom objects, two CRMs.
+	Mixed bool
+	// Brokers and Registry name an Apache Kafka to use in place of the embedded broker; "" =
+	// none.
+	Brokers, Registry string
 	// Calls and Edits of a run that ends; 0 in a run that goes on.
 	Calls, Edits int
 	// Exit ends the demo once all calls and edits were played.
@@ -54,10 +60,11 @@ type addresses struct {
 	Salesforce string `json:"salesforce"`
 	HubSpot    string `json:"hubspot"`
 	Tenants    int    `json:"tenants"`
+	Mixed      bool   `json:"mixed,omitempty"`
 }
 
 func choose(auto bool) (addresses, error) {
-	a := addresses{"127.0.0.1:9092", "127.0.0.1:8081", "127.0.0.1:8080", "127.0.0.1:8091", "127.0.0.1:8092", 0}
+	a := addresses{"127.0.0.1:9092", "127.0.0.1:8081", "127.0.0.1:8080", "127.0.0.1:8091", "127.0.0.1:8092", 0, false}
 	if !auto {
 		return a, app.CheckPorts(app.Port{What: "the broker", Addr: a.Broker, Flag: "--ports auto"}, app.Port{What: "the registry", Addr: a.Registry, Flag: "--ports auto"},
 			app.Port{What: "the API", Addr: a.API, Flag: "--ports auto"}, app.Port{What: "the Salesforce simulator", Addr: a.Salesforce, Flag: "--ports auto"},
@@ -87,11 +94,11 @@ func Run(ctx context.Context, o Options) (_ *Verdict, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Tenants = o.Tenants
+	a.Tenants, a.Mixed = o.Tenants, o.Mixed
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the demo's folder: %w", err)
 	}
-	w, err := newWorld(o.Dir, o.Tenants)
+	w, err := newWorld(o.Dir, o.Tenants, o.Mixed)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +120,10 @@ func Run(ctx context.Context, o Options) (_ *Verdict, err error) {
 	cfg := config.Default()
 	cfg.Data = filepath.Join(o.Dir, "pipeline")
 	cfg.Embedded.Listen, cfg.Embedded.Registry, cfg.HTTP.Listen = a.Broker, a.Registry, a.API
+	if o.Brokers != "" {
+		cfg.Kafka.Brokers, cfg.Kafka.Registry = strings.Split(o.Brokers, ","), o.Registry
+		a.Broker, a.Registry = o.Brokers, strings.TrimPrefix(o.Registry, "http://")
+	}
 	cfg.HTTP.PublicURL = "http://" + a.API
 	cfg.Servers = map[string]string{salesforce: sims.sfURL, hubspot: sims.hsURL}
 	cfg.Webhooks = map[string]map[string]string{hubspot: {fmt.Sprint(appID): w.secretRef}}
@@ -166,7 +177,8 @@ var lastNames = []string{"Ames", "Bell", "Cole", "Dunn", "Ebert", "Frost", "Gray
 
 // populate gives each CRM its people, once, and tells HubSpot where webhooks go.
 func (w *world) populate(ctx context.Context, sim simClient, api string) error {
-	for i, t := range w.tenants {
+	for _, t := range w.tenants {
+		i := w.first(t)
 		if t.provider == hubspot {
 			body := map[string]any{"portal": t.portal(), "target_url": fmt.Sprintf("%s/webhooks/hubspot/%d", api, appID), "subscriptions": subscriptions()}
 			if err := sim.call(ctx, http.MethodPost, t.url+"/_sim/webhooks", body, nil); err != nil {
@@ -208,7 +220,7 @@ func (w *world) apply(ctx context.Context, cfgServers map[string]string, p *app.
 	if err != nil {
 		return err
 	}
-	cl, err := kgo.NewClient(append(tenants.ClientOpts(), kgo.SeedBrokers(broker))...)
+	cl, err := kgo.NewClient(append(tenants.ClientOpts(), kgo.SeedBrokers(strings.Split(broker, ",")...))...)
 	if err != nil {
 		return err
 	}

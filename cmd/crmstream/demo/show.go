@@ -49,7 +49,7 @@ func newShow(ctx context.Context, o Options, a addresses, w *world, sim simClien
 		sent: map[string]time.Time{}, logged: map[string]time.Duration{}, held: map[string]bool{}, edits: map[string]time.Time{}, edited: map[string][]string{},
 		seen: map[string]time.Duration{}, persons: map[string]bool{}, changed: make(chan struct{}, 1)}
 	var err error
-	s.cl, err = kgo.NewClient(append(dialer.ClientOpts(), kgo.SeedBrokers(a.Broker), kgo.ConsumeTopics(schemas.TopicSyncCalls, schemas.TopicSyncContacts, schemas.TopicDeadLetters),
+	s.cl, err = kgo.NewClient(append(dialer.ClientOpts(), kgo.SeedBrokers(strings.Split(a.Broker, ",")...), kgo.ConsumeTopics(schemas.TopicSyncCalls, schemas.TopicSyncContacts, schemas.TopicDeadLetters),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		return nil, err
@@ -100,6 +100,10 @@ func (s *show) play(ctx context.Context) (*Verdict, error) {
 		return nil, nil
 	}
 	err := s.await(ctx, settled, v, "calls and edits on their way", s.allDone)
+	var checks []Check
+	if s.o.Mixed && err == nil {
+		checks, err = s.mixed(ctx, v)
+	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -107,6 +111,7 @@ func (s *show) play(ctx context.Context) (*Verdict, error) {
 	if verr != nil {
 		return nil, verr
 	}
+	verdict.Checks = checks
 	if err != nil {
 		verdict.Note = err.Error()
 	}
@@ -224,12 +229,16 @@ func (s *show) edit(ctx context.Context) {
 		if t.provider == hubspot {
 			field = "jobtitle"
 		}
-		value := "Title " + s.run + "-" + strconv.Itoa(n)
+		title := "Title " + s.run + "-" + strconv.Itoa(n)
+		value := title
+		if t.shown != nil {
+			value = t.shown(title)
+		}
 		s.mu.Lock()
 		s.edits[value] = time.Now()
 		s.edited[t.name+"/"+p.id] = append(s.edited[t.name+"/"+p.id], value)
 		s.mu.Unlock()
-		if _, err := s.sim.write(ctx, t, p.id, map[string]string{field: value}); err != nil && ctx.Err() == nil {
+		if _, err := s.sim.write(ctx, t, p.id, map[string]string{field: title}); err != nil && ctx.Err() == nil {
 			s.mu.Lock()
 			delete(s.edits, value)
 			s.editErrs++
@@ -290,7 +299,7 @@ func (s *show) sawContact(c *schemas.SyncContact) {
 		s.persons[c.Tenant+"/"+l.ID] = true
 	}
 	for _, f := range c.Fields {
-		if f.Name != "title" || f.Value == nil || !strings.HasPrefix(*f.Value, "Title ") {
+		if f.Name != "title" || f.Value == nil || !strings.HasPrefix(strings.ToLower(*f.Value), "title ") {
 			continue
 		}
 		// Edits of one record that follow each other closely are read once: who sees the

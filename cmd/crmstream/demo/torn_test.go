@@ -134,7 +134,7 @@ func newTornRun(t *testing.T) *tornRun {
 	r.codec = registry.NewCodec(web.URL)
 	must(r.codec.Register(ctx))
 	dir := t.TempDir()
-	r.w, err = newWorld(dir, 2)
+	r.w, err = newWorld(dir, 2, false)
 	must(err)
 	r.sims, err = startSimulators(filepath.Join(dir, "simulators"), "127.0.0.1:0", "127.0.0.1:0", r.w)
 	must(err)

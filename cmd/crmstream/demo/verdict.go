@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +25,7 @@ type Verdict struct {
 	EditLatency Percentiles    `json:"edit_latency_ms"`
 	Requests    map[string]int `json:"crm_requests"`
 	DeadLetters int            `json:"dead_letters"`
+	Checks      []Check        `json:"checks,omitempty"`
 	Note        string         `json:"note,omitempty"`
 }
 
@@ -35,7 +37,14 @@ type Percentiles struct {
 
 // Good reports whether nothing is lost, doubled or unseen.
 func (v *Verdict) Good() bool {
-	return v.Lost == 0 && v.Duplicated == 0 && v.EditsSeen == v.Edits
+	return v.Lost == 0 && v.Duplicated == 0 && v.EditsSeen == v.Edits && !slices.ContainsFunc(v.Checks, func(c Check) bool { return c.Got != c.Want })
+}
+
+// Check is something else that was counted in the CRMs.
+type Check struct {
+	Of   string `json:"of"` // what, for people
+	Want int    `json:"want"`
+	Got  int    `json:"got"`
 }
 
 // verdict counts in the simulators.
@@ -65,8 +74,9 @@ func (s *show) verdict(ctx context.Context) (*Verdict, error) {
 // the CRMs hold.
 func count(ctx context.Context, sim simClient, w *world, wanted map[string]int64, v *Verdict) error {
 	v.Calls = len(wanted)
-	have := make(map[string]int)
+	have := make(map[*tenant]map[string]int)
 	for _, t := range w.tenants {
+		have[t] = make(map[string]int)
 		object, idField := t.callObject()
 		rows, err := sim.records(ctx, t, object)
 		if err != nil {
@@ -77,15 +87,18 @@ func count(ctx context.Context, sim simClient, w *world, wanted map[string]int64
 			if id == "" {
 				id = r["hs_call_external_id"]
 			}
-			have[t.name+"/"+id]++
+			have[t][id]++
 		}
 	}
 	for k := range wanted {
-		switch n := have[k]; {
-		case n == 0:
-			v.Lost++
-		case n > 1:
-			v.Duplicated += n - 1
+		name, id, _ := strings.Cut(k, "/")
+		for _, t := range w.accounts(name) { // each CRM that has the person has the call (B10)
+			switch n := have[t][id]; {
+			case n == 0:
+				v.Lost++
+			case n > 1:
+				v.Duplicated += n - 1
+			}
 		}
 	}
 	return nil
@@ -102,7 +115,7 @@ func Verify(ctx context.Context, dir string) (*Verdict, error) {
 	if err := json.Unmarshal(b, &a); err != nil {
 		return nil, fmt.Errorf("reading demo.json: %w", err)
 	}
-	w, err := newWorld(dir, a.Tenants)
+	w, err := newWorld(dir, a.Tenants, a.Mixed)
 	if err != nil {
 		return nil, err
 	}

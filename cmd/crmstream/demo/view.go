@@ -35,7 +35,11 @@ func (v *view) head() {
 			hs++
 		}
 	}
-	fmt.Fprintf(o.Out, "crmstream demo · %d tenants · data in %s (kept; --data to change)\n\n", o.Tenants, o.Dir)
+	tenants := o.Tenants
+	if o.Mixed {
+		tenants = mixedCount
+	}
+	fmt.Fprintf(o.Out, "crmstream demo · %d tenants · data in %s (kept; --data to change)\n\n", tenants, o.Dir)
 	fmt.Fprintf(o.Out, "  broker     %-28s any Kafka client\n  registry   http://%-21s Confluent API\n", a.Broker, a.Registry)
 	fmt.Fprintf(o.Out, "  salesforce http://%-21s simulator, %s\n  hubspot    http://%-21s simulator, %s\n", a.Salesforce, plural(sf, "org"), a.HubSpot, plural(hs, "portal"))
 	fmt.Fprintf(o.Out, "  api        http://%-21s /metrics, /api/status\n\n", a.API)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,9 @@ type tenant struct {
 	account  string // org id or portal id
 	url      string // of its simulator
 	people   []person
+	rules    string // what its configuration has beside its accounts
+	// shown is what a title of the CRM is on sync.contacts; nil = the same.
+	shown func(title string) string
 }
 
 // person is a record of the CRM that calls go to.
@@ -68,8 +72,9 @@ type world struct {
 
 var names = []string{"acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "wonka"}
 
-// newWorld makes n tenants, every fourth on HubSpot, with secrets in files of dir.
-func newWorld(dir string, n int) (*world, error) {
+// newWorld makes n tenants, every fourth on HubSpot, or those of mixed, with secrets in
+// files of dir. A tenant with two CRMs stands there twice.
+func newWorld(dir string, n int, mixed bool) (*world, error) {
 	w := &world{tokenFile: map[string]string{}, tokens: map[string]string{}}
 	dir = filepath.Join(dir, "secrets")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -83,6 +88,10 @@ func newWorld(dir string, n int) (*world, error) {
 		return nil, err
 	}
 	w.secretRef = "file:" + filepath.Join(dir, "hubspot-app")
+	if mixed {
+		w.tenants = mixedTenants()
+		n = 0
+	}
 	for i := range n {
 		t := &tenant{name: fmt.Sprintf("tenant-%03d", i+1), provider: salesforce, account: fmt.Sprintf("00D5g0000%06dEAA", i+1)}
 		if i < len(names) {
@@ -90,15 +99,36 @@ func newWorld(dir string, n int) (*world, error) {
 		}
 		if i%4 == 1 {
 			t.provider, t.account = hubspot, strconv.Itoa(50_000_001+i)
-			path := filepath.Join(dir, "hubspot-"+t.name)
-			if w.tokens[t.name], err = secretFile(path, "pat-na1-"); err != nil {
-				return nil, err
-			}
-			w.tokenFile[t.name] = path
 		}
 		w.tenants = append(w.tenants, t)
 	}
+	for _, t := range w.tenants {
+		if t.provider != hubspot {
+			continue
+		}
+		path := filepath.Join(dir, "hubspot-"+t.name)
+		if w.tokens[t.name], err = secretFile(path, "pat-na1-"); err != nil {
+			return nil, err
+		}
+		w.tokenFile[t.name] = path
+	}
 	return w, nil
+}
+
+// first is where the tenant of an account stands first: with two CRMs both have the same
+// people.
+func (w *world) first(t *tenant) int {
+	return slices.IndexFunc(w.tenants, func(o *tenant) bool { return o.name == t.name })
+}
+
+// accounts are those of one tenant.
+func (w *world) accounts(name string) (as []*tenant) {
+	for _, t := range w.tenants {
+		if t.name == name {
+			as = append(as, t)
+		}
+	}
+	return as
 }
 
 func secretFile(path, prefix string) (string, error) {
@@ -191,13 +221,22 @@ func subscriptions() []string {
 // documents are the tenants' configurations, as a person would write them.
 func (w *world) documents() string {
 	var b strings.Builder
-	for _, t := range w.tenants {
-		fmt.Fprintf(&b, "---\ntenant: %s\ntimezone: America/Los_Angeles\ncountry: US\ncrm:\n  %s:\n    account: %q\n    server: %s\n", t.name, t.provider, t.account, t.provider)
-		if t.provider == salesforce {
-			fmt.Fprintf(&b, "    auth: {flow: jwt, username: sync@%s.example, client_id: %s, key: %q}\n", t.name, clientID, "file:"+w.keyFile)
-		} else {
-			fmt.Fprintf(&b, "    auth: {flow: token, token: %q}\n    settings: {call_identity: dialer_call_id}\n", "file:"+w.tokenFile[t.name])
+	for i, t := range w.tenants {
+		if w.first(t) == i {
+			fmt.Fprintf(&b, "---\ntenant: %s\ntimezone: America/Los_Angeles\ncountry: US\n%scrm:\n", t.name, t.rules)
+			for _, a := range w.accounts(t.name) {
+				w.account(&b, a)
+			}
 		}
 	}
 	return b.String()
+}
+
+func (w *world) account(b *strings.Builder, t *tenant) {
+	fmt.Fprintf(b, "  %s:\n    account: %q\n    server: %s\n", t.provider, t.account, t.provider)
+	if t.provider == salesforce {
+		fmt.Fprintf(b, "    auth: {flow: jwt, username: sync@%s.example, client_id: %s, key: %q}\n", t.name, clientID, "file:"+w.keyFile)
+	} else {
+		fmt.Fprintf(b, "    auth: {flow: token, token: %q}\n    settings: {call_identity: dialer_call_id}\n", "file:"+w.tokenFile[t.name])
+	}
 }

@@ -191,8 +191,18 @@ var userObject = newObject(object{name: "User", label: "User", plural: "Users", 
 	text("Username", 80).req().readonly(), text("Name", 121).req().readonly(), typed("Email", tEmail, 128).req().readonly(), flag("IsActive").or(true).readonly(),
 )
 
+// sessionObject and dropObject are the custom objects of a dialer's package.
+var sessionObject = newObject(object{name: "Dialer_Session__c", label: "Dialer Session", plural: "Dialer Sessions", prefix: "a01"},
+	text("Name", 80), owner(), text("Dialer_Event_Id__c", 255).key(), text("Rep__c", 80), typed("Ended__c", tDatetime, 0),
+	number("Calls__c", tDouble, 18, 0), number("Connected__c", tDouble, 18, 0),
+)
+
+var dropObject = newObject(object{name: "Dialer_Voicemail_Drop__c", label: "Dialer Voicemail Drop", plural: "Dialer Voicemail Drops", prefix: "a02"},
+	text("Name", 80), owner(), text("Dialer_Event_Id__c", 255).key(), text("Template__c", 80), text("Phone__c", 40),
+)
+
 // objectList is every object, in the order of the global describe.
-var objectList = []*object{accountObject, contactObject, eventObject, leadObject, opportunityObject, taskObject, userObject}
+var objectList = []*object{accountObject, contactObject, dropObject, sessionObject, eventObject, leadObject, opportunityObject, taskObject, userObject}
 
 var objects, objectByPrefix = func() (map[string]*object, map[string]*object) {
 	names, prefixes := map[string]*object{}, map[string]*object{}
