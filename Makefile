@@ -8,7 +8,7 @@ RACE = ./schemas/... ./state/... ./pipeline/... ./connectors/...
 KAFKA_TESTS = ./pipeline/run
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-kafka test-kafka-defaults ownership race lint bench bench-kafka bench-peer crash crash-short crash-kafka scale scale-short mutants clients-kafka python generate fuzz fuzz-rules check
+.PHONY: help build test demo-mixed demo-kafka test-kafka test-kafka-defaults ownership race lint bench bench-kafka bench-peer crash crash-short crash-kafka scale scale-short mutants clients-kafka python generate fuzz fuzz-rules check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
@@ -28,6 +28,15 @@ test-kafka: ## the shell's suite on Apache Kafka and Apicurio Registry: needs ja
 test-kafka-defaults: ## the same with the broker's own settings
 	$(GO) build -o bin/withkafka ./internal/kafkalane/withkafka
 	bin/withkafka -defaults -- $(GO) test -count=1 -p 1 -timeout 900s $(KAFKA_TESTS)
+
+demo-mixed: ## three tenants with mappings of their own (a script, custom objects, two CRMs), counted in the simulators
+	$(GO) build -o bin/crmstream ./cmd/crmstream
+	bin/crmstream demo --mixed --calls 300 --exit --output json --ports auto --data "$$(mktemp -d)"
+
+demo-kafka: ## the same on Apache Kafka
+	$(GO) build -o bin/withkafka ./internal/kafkalane/withkafka
+	$(GO) build -o bin/crmstream ./cmd/crmstream
+	bin/withkafka -- sh -c 'bin/crmstream demo --mixed --calls 300 --exit --output json --ports auto --data "$$(mktemp -d)" --brokers "$$CRMSTREAM_TEST_BROKERS" --registry "$$CRMSTREAM_TEST_REGISTRY"'
 
 ownership: ## 20 rounds of joins, leaves, cuts and deaths of members, by seed
 	$(GO) test -count=1 -timeout 900s -run TestOwnership ./pipeline/run -args -ownership.rounds 20

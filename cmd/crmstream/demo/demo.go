@@ -22,6 +22,7 @@ import (
 	"github.com/crmstream/crmstream/cmd/crmstream/config"
 	"github.com/crmstream/crmstream/cmd/crmstream/tenants"
 	"github.com/crmstream/crmstream/connectors/all"
+	"github.com/crmstream/crmstream/pipeline/run"
 )
 
 // Options say what to show.
@@ -123,6 +124,9 @@ func Run(ctx context.Context, o Options) (_ *Verdict, err error) {
 	if o.Brokers != "" {
 		cfg.Kafka.Brokers, cfg.Kafka.Registry = strings.Split(o.Brokers, ","), o.Registry
 		a.Broker, a.Registry = o.Brokers, strings.TrimPrefix(o.Registry, "http://")
+		if err := createTopics(ctx, cfg); err != nil {
+			return nil, err
+		}
 	}
 	cfg.HTTP.PublicURL = "http://" + a.API
 	cfg.Servers = map[string]string{salesforce: sims.sfURL, hubspot: sims.hsURL}
@@ -156,6 +160,16 @@ func Run(ctx context.Context, o Options) (_ *Verdict, err error) {
 		err = nil
 	}
 	return verdict, err
+}
+
+// createTopics makes the topics on an Apache Kafka, which a demo is not asked for.
+func createTopics(ctx context.Context, cfg *config.Config) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(cfg.Kafka.Brokers...))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	return run.EnsureTopics(ctx, cl, int32(cfg.Kafka.Partitions), 1)
 }
 
 func writeJSON(path string, v any) error {
