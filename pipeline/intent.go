@@ -18,6 +18,10 @@ type Write struct {
 	Associations  []schemas.Link
 	Priority      Priority
 	Revision      int64 // rises with each Write of a Key
+	// Drops says that fields which the CRM refuses by name are left out and the rest is
+	// written, but for those in Needs (B27).
+	Drops bool
+	Needs []string
 }
 
 // Read asks for the present state of a record. Several of one record coalesce.
@@ -74,6 +78,9 @@ type Settlement struct {
 	Account string
 	// Revision of the Write that it settles.
 	Revision int64
+	// Dropped says that the CRM refused Fields, for Message, and that the rest goes on
+	// without them: it is not the end of the write.
+	Dropped bool
 	// Object and Fields are what was written; of a read that found nothing, Object and
 	// ID alone.
 	Object string

@@ -49,7 +49,7 @@ var theProfile = &profile.Profile{
 		{Dialer: "ai_score", CRM: "ai_call_score", Direction: profile.Outbound, Optional: true},
 	}, AccountField: company}},
 	// No identity of its own: whether a portal has a unique property is a setting.
-	Activity: profile.Activity{Object: calls, Render: render, Body: body("hs_call_body"), OwnerField: "hubspot_owner_id", RecordingField: "hs_call_recording_url", HasNumbers: true,
+	Activity: profile.Activity{Object: calls, Render: render, Body: body("hs_call_body"), OwnerField: "hubspot_owner_id", RecordingField: "hs_call_recording_url", HasNumbers: true, Needs: []string{"hs_timestamp"},
 		Disposition: profile.Disposition{Field: "hs_call_disposition", Listed: true, IDs: dispositions, Defaults: outcomes}},
 	Targets: []profile.Target{
 		{Name: "task", Object: tasks, Body: body("hs_task_body"), Render: renderTask},

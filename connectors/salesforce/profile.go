@@ -74,7 +74,7 @@ var theProfile = &profile.Profile{
 		{Name: contact, Mappings: person(false), Rank: 0, AccountField: "AccountId"},
 		{Name: lead, Mappings: person(true), Rank: 1},
 	},
-	Activity: profile.Activity{Object: task, IdentityField: CallField, Render: render, Body: description, OwnerField: "OwnerId",
+	Activity: profile.Activity{Object: task, IdentityField: CallField, Render: render, Body: description, OwnerField: "OwnerId", Needs: []string{"WhoId"},
 		Disposition: profile.Disposition{Field: "CallDisposition", Max: dispositionMax, Defaults: dispositions}},
 	// A custom field of Activity is one of Task and of Event.
 	Targets: []profile.Target{

@@ -72,6 +72,9 @@ type Case struct {
 	// Of a CRM's word: Pending, a value of ours is on its way to that record; First, the
 	// record never said anything of the field. Either way it can't have seen what is held.
 	Pending, First bool
+	// Live: it is told once, and in order, so that at the time of the word before it is
+	// another one: a CRM that has seconds only may say two in one.
+	Live bool
 	// Snapshot: it came with an initial load, which makes no conflicts (B34).
 	Snapshot bool
 	Ranks    Ranks
@@ -115,7 +118,7 @@ func Decide(c *Case) Outcome {
 			return Outcome{Verdict: Taken, Held: held, Cause: cause}
 		}
 		return c.keep("")
-	case n.At <= h.over(n) && n.At != 0:
+	case n.At <= h.over(n) && n.At != 0 && !(c.Live && n.At == h.over(n)):
 		return c.keep("") // it was dealt with (P7)
 	case c.Snapshot:
 		if first, _ := c.later(); first {

@@ -194,6 +194,9 @@ func (b *box) item(at *schemas.Attempt, sent *schemas.AttemptItem, r *schemas.It
 		}
 		return b.gone(at, e, sent, r)
 	default:
+		if b.drop(at, e, r) {
+			return b.dropped(at, e, r)
+		}
 		return b.giveUp(at, e, r, schemas.ReasonRefused)
 	}
 }

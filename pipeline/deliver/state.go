@@ -58,6 +58,8 @@ type entry struct {
 	FreeAt        int64           `avro:"free_at"`    // ms: other content may not leave before
 	MayArrive     int64           `avro:"may_arrive"` // ms: until then an attempt without answer may still take effect
 	Reported      bool            `avro:"reported"`   // of a page: that it fails stands in a dead letter
+	Drops         bool            `avro:"drops"`      // fields that are refused by name are left out
+	Needs         []string        `avro:"needs"`      // but for these
 }
 
 // account is the schedule of one CRM account of a tenant.

@@ -28,6 +28,7 @@
 //	09:00:00 action release_held id=a1 call=c1 do=drop
 //	09:00:00 action redrive id=a2 key=sf/call:c1  (or offset=4: the fifth input; dlq=KEY: a dead letter)
 //	09:00:00 result 1 id=T1 / id=T2              items of attempt 1, in order
+//	09:00:00 result 1 error=permanent fields=Title    the CRM names what it refuses
 //	09:00:00 result 1 error=throttled retry=5s   the request as a whole
 //	09:00:00 wait                                timers alone
 //	09:00:00 resume                              a new owner

@@ -55,7 +55,7 @@ func sf() *profile.Profile {
 		Objects:  []profile.Object{{Name: "Contact", Mappings: ms, Rank: 0, AccountField: "AccountId"}, {Name: "Lead", Mappings: ms, Rank: 1}},
 		Activity: profile.Activity{Object: "Task", IdentityField: "Call_Id", Body: text, Disposition: profile.Disposition{Field: "CallDisposition", Max: 40,
 			Defaults: []profile.DispositionDefault{{Label: "Voicemail", Fields: []schemas.Field{schemas.Text("CallDisposition", "Left Voicemail")}}}},
-			OwnerField: "OwnerId", HasNumbers: true, Render: func(c profile.Call) ([]schemas.Field, []schemas.Link) {
+			OwnerField: "OwnerId", HasNumbers: true, Needs: []string{"WhoId"}, Render: func(c profile.Call) ([]schemas.Field, []schemas.Link) {
 				return what([]schemas.Field{schemas.Text("ActivityDate", time.UnixMilli(c.StartedAt).In(c.TimeZone).Format(time.DateOnly)), schemas.Text("OwnerId", c.OwnerID),
 					schemas.Text("Seconds", length(c))}, c.Person, c.AccountID, c.DealID), nil
 			}},

@@ -379,6 +379,9 @@ func (s *runner) result(ws []string) error {
 		if v, ok := a.take("outcome"); ok {
 			ir.Outcome = v
 		}
+		if v, ok := a.take("fields"); ok {
+			ir.Fields = strings.Split(v, ",")
+		}
 		if v, ok := a.take("retry"); ok {
 			d, err := time.ParseDuration(v)
 			if err != nil {

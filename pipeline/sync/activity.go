@@ -57,7 +57,10 @@ func (w *world) standing(as *[]activity, provider string) *activity {
 func (w *world) write(as *[]activity, target *link, d *draft) {
 	acc := w.account(d.provider)
 	a := w.standing(as, d.provider)
-	wr := pipeline.Write{Provider: d.provider, Account: acc.ID, Object: d.object, Key: d.key, IdentityField: d.identityField, Identity: d.identity, Priority: pipeline.PriorityCall}
+	wr := pipeline.Write{Provider: d.provider, Account: acc.ID, Object: d.object, Key: d.key, IdentityField: d.identityField, Identity: d.identity, Priority: pipeline.PriorityCall, Drops: true}
+	if p, ok := w.profile(d.provider); ok {
+		wr.Needs = p.Activity.Needs
+	}
 	if a == nil {
 		*as = append(*as, activity{Provider: d.provider, Account: acc.ID, Object: d.object})
 		a = &(*as)[len(*as)-1]
@@ -100,6 +103,9 @@ func (w *world) write(as *[]activity, target *link, d *draft) {
 			wr.Fields, wr.Associations = d.fields, d.links // it never got there: once more, whole
 		}
 		wr.ID = a.ID
+	}
+	for _, f := range wr.Fields {
+		a.Dropped = unset(a.Dropped, f.Name) // it is tried again
 	}
 	a.Revision++
 	wr.Revision = a.Revision
@@ -304,6 +310,11 @@ func (w *world) settleActivity(st *pipeline.Settlement) error {
 	if st.URL != "" {
 		a.URL = st.URL
 	}
+	if st.Dropped {
+		a.drop(st)
+		o.keep(w)
+		return nil
+	}
 	newest := st.Revision >= a.Revision // nothing newer waits
 	if newest {
 		a.Status, a.Reason, a.At, a.Ended = st.Status, st.Message, w.tx.Now, st.Status
@@ -350,8 +361,8 @@ func (w *world) publishRecord(a *activity, table, id string, began int64) {
 	if rekeyed {
 		w.tx.Emit(schemas.TopicSyncRecords, local, nil)
 	}
-	if a.Reason != "" {
-		r.ErrorMessage = &a.Reason
+	if why := a.why(); why != "" {
+		r.ErrorMessage = &why
 	}
 	w.tx.Emit(schemas.TopicSyncRecords, r.ID, r)
 }

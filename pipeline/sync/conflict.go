@@ -115,7 +115,7 @@ func (w *world) meet(e *edit, cur *fieldValue, m *mapping.Line, v *string, h *he
 	}
 	c := conflict.Case{Strategy: w.strategy(field, m, from), Held: held, New: n, Snapshot: e.snapshot, Ranks: w}
 	if h != nil {
-		c.Pending, c.First = h.pending, h.first
+		c.Pending, c.First, c.Live = h.pending, h.first, w.live
 	}
 	out := conflict.Decide(&c)
 	switch out.Verdict {

@@ -133,10 +133,14 @@ func (w *world) createLead(m *madeLead, pr *profile.Profile) error {
 	if err != nil {
 		return err
 	}
+	needs := []string{pr.New.Phone}
+	for _, f := range pr.New.Fields {
+		needs = append(needs, f.Name)
+	}
 	m.Revision++
 	m.Status, m.Reason = schemas.StatusPending, ""
 	w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: m.Provider, Account: m.Account, Object: m.Object, Key: leadKey(m.Number), Fields: fields,
-		Priority: pipeline.PriorityCall, Revision: m.Revision})
+		Priority: pipeline.PriorityCall, Revision: m.Revision, Drops: true, Needs: needs})
 	put(w, madeLeads, kindLead, w.scope(m.Provider)+"\x00"+m.Number, m)
 	return nil
 }
@@ -146,7 +150,7 @@ func (w *world) createLead(m *madeLead, pr *profile.Profile) error {
 func (w *world) settleLead(st *pipeline.Settlement) error {
 	number := st.Key[len(leadKey("")):]
 	m, ok, err := get(w, madeLeads, kindLead, w.scope(st.Provider)+"\x00"+number)
-	if err != nil || !ok || m.Account != st.Account || st.Revision < m.Revision {
+	if err != nil || !ok || m.Account != st.Account || st.Revision < m.Revision || st.Dropped {
 		return err
 	}
 	if pr, ok := w.profile(st.Provider); ok && pr.NormalizeID != nil {

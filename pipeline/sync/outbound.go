@@ -27,6 +27,7 @@ func (w *world) outbound(p *person) (warned bool) {
 func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.Account) (warned bool) {
 	var fields []schemas.Field
 	var missing *mapping.Line // required, and not as it must be
+	var needs []string
 	why, priority := "", pipeline.PriorityField
 	for _, m := range o.Lines {
 		if !m.Outbound() || !p.takes(l, m) {
@@ -68,6 +69,9 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 		if m.Role == profile.DoNotCall {
 			priority = pipeline.PriorityDoNotCall
 		}
+		if m.Role == profile.DoNotCall || m.Required { // that it is not there must be known
+			needs = append(needs, m.CRM)
+		}
 	}
 	if len(fields) == 0 {
 		return warned
@@ -82,7 +86,7 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 	}
 	l.Revision++
 	w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: personKey(p.ID, l.Object, l.ID), ID: l.ID,
-		Fields: fields, Priority: priority, Revision: l.Revision})
+		Fields: fields, Priority: priority, Revision: l.Revision, Drops: true, Needs: needs})
 	return warned
 }
 

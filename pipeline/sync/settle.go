@@ -107,6 +107,9 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 		}
 		return nil
 	}
+	if st.Dropped {
+		return w.fieldsDropped(p, l, st)
+	}
 	for _, f := range st.Fields {
 		wanted, pending := find(l.Wanted, f.Name)
 		pending = pending && equal(wanted, f.Value)

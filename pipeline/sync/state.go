@@ -166,6 +166,7 @@ type activity struct {
 	BlockLen int64           `avro:"block_len"`
 	AskedAt  int64           `avro:"asked_at"` // ms: what stands in the description is being read; 0 = it is not
 	Ended    string          `avro:"ended"`    // status in which the last write ended; "" = it is on its way
+	Dropped  []schemas.Field `avro:"dropped"`  // fields that the CRM refused, with why: the rest is there
 }
 
 type call struct {
@@ -236,6 +237,7 @@ type world struct {
 	orgs []org
 	want pipeline.Intents
 	ref  string // the input under work
+	live bool   // it was pushed by a CRM: it comes once, and in order
 	// lines is the tenant's mapping in force, env what its transforms know.
 	lines *mapping.Compiled
 	env   *mapping.Env

@@ -146,6 +146,7 @@ func (w *world) pushed(p *profile.Profile, c *schemas.CRMChange) error {
 		var err error
 		switch c.Stream.ChangeType {
 		case "CREATE", "UPDATE":
+			w.live = true
 			err = w.merge(p, c.Object, id, c.Stream.ModifiedAt, c.Stream.Fields, false)
 		case "DELETE", "GAP_DELETE":
 			err = w.deleted(p, c.Object, id)

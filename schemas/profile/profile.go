@@ -102,6 +102,9 @@ type Activity struct {
 	RecordingField string
 	// HasNumbers says that the activity has fields for both numbers.
 	HasNumbers bool
+	// Needs are the fields without which an activity is none: a call that the CRM takes only
+	// without one of them is not logged.
+	Needs []string
 }
 
 // Body is a field that holds a long text which people edit, too.
