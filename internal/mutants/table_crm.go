@@ -170,7 +170,7 @@ var towardsCRMs = []mutant{
 `,
 		by: "pipeline/pipetest: echo.txt"},
 	{promise: "P7", what: "what was dealt with is decided again", file: "pipeline/conflict/conflict.go",
-		old: `	case n.At <= h.over(n) && n.At != 0:
+		old: `	case n.At <= h.over(n) && n.At != 0 && !(c.Live && n.At == h.over(n)):
 `,
 		new: `	case false:
 `,
