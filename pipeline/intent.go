@@ -73,6 +73,7 @@ type Settlement struct {
 	ID      string // the CRM's id; "" where unknown
 	URL     string
 	Reason  string // of a dead letter; "" else
+	Code    string // the CRM's own, of a dead letter
 	Message string
 	// Account is the CRM account that it was decided for.
 	Account string

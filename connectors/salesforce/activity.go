@@ -50,7 +50,7 @@ func date(at int64, zone *time.Location) string {
 // about says who and what an activity is about. One on a Lead must have no WhatId; on a
 // Contact the deal goes before the company (B14).
 func about(f *base.Fields, person schemas.Link, account, deal string) {
-	f.Any("WhoId", person.ID)
+	f.Any(who, person.ID)
 	switch {
 	case person.Object == lead:
 	case deal != "":

@@ -20,6 +20,7 @@ const (
 	task        = "Task"
 	users       = "users"
 	owner       = "owner"
+	who         = "WhoId" // of an activity, its person
 
 	batch = 200 // records of one Collections request, one trigger batch
 
@@ -63,8 +64,8 @@ var extra = map[string][]string{
 	lead:    {"IsConverted", "ConvertedContactId", "ConvertedAccountId"},
 	contact: {"AccountId"},
 	// What the core asks for by id alone.
-	task:        {description.Field},
-	"Event":     {description.Field},
+	task:        {description.Field, who},
+	"Event":     {description.Field, who},
 	opportunity: {"IsClosed", "StageName"},
 }
 
@@ -72,9 +73,10 @@ var theProfile = &profile.Profile{
 	Provider: name,
 	Objects: []profile.Object{
 		{Name: contact, Mappings: person(false), Rank: 0, AccountField: "AccountId"},
-		{Name: lead, Mappings: person(true), Rank: 1},
+		{Name: lead, Mappings: person(true), Rank: 1, Conversion: &profile.Conversion{To: contact, ID: "ConvertedContactId", Account: "ConvertedAccountId",
+			Refused: "CANNOT_UPDATE_CONVERTED_LEAD"}},
 	},
-	Activity: profile.Activity{Object: task, IdentityField: CallField, Render: render, Body: description, OwnerField: "OwnerId", Needs: []string{"WhoId"},
+	Activity: profile.Activity{Object: task, IdentityField: CallField, Render: render, Body: description, OwnerField: "OwnerId", PersonField: who, Needs: []string{who},
 		Disposition: profile.Disposition{Field: "CallDisposition", Max: dispositionMax, Defaults: dispositions}},
 	// A custom field of Activity is one of Task and of Event.
 	Targets: []profile.Target{

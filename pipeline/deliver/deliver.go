@@ -83,6 +83,11 @@ func (b *box) take(want pipeline.Intents) error {
 			return err
 		}
 	}
+	for _, r := range want.Forget {
+		if err := b.withdraw(r); err != nil {
+			return err
+		}
+	}
 	for i := range want.Writes {
 		if err := b.write(&want.Writes[i]); err != nil {
 			return err
@@ -110,6 +115,27 @@ func (b *box) take(want pipeline.Intents) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// withdraw ends what waits of a record that is written no more. What is on its way ends
+// with its answer.
+func (b *box) withdraw(r pipeline.Ref) error {
+	e, ok, err := b.entry(r.Provider, r.Key)
+	if err != nil || !ok || !e.Waiting {
+		return err
+	}
+	b.unqueue(e)
+	e.Waiting, e.LinkOnly = false, false
+	e.Fields, e.Associations = nil, nil
+	if err := b.count(e.Provider, -1); err != nil {
+		return err
+	}
+	if e.Attempt != "" || e.MayArrive > b.tx.Now {
+		b.save(e)
+		return nil
+	}
+	b.tx.Store.Delete(b.t.Key(kindEntry, entryID(e.Provider, e.Key)))
 	return nil
 }
 

@@ -362,7 +362,7 @@ func (b *box) giveUp(at *schemas.Attempt, e *entry, r *schemas.ItemResult, reaso
 	b.ended.Errors++
 	if at.Kind == schemas.KindWrite {
 		b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Account: at.Account, Status: schemas.StatusError, ID: e.ID,
-			Reason: reason, Message: r.Message, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent})
+			Reason: reason, Code: r.Code, Message: r.Message, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent})
 	}
 	return b.free(e)
 }

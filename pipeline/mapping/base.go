@@ -34,7 +34,7 @@ func NewBase(profiles []*profile.Profile, zone func(name string) *time.Location)
 	b := &Base{profiles: profiles, zone: zone, roles: slices.Clone(dialerRoles)}
 	for _, p := range profiles {
 		for i := range p.Objects {
-			o := &Object{Provider: p.Provider, Name: p.Objects[i].Name, AccountField: p.Objects[i].AccountField, Rank: p.Objects[i].Rank}
+			o := &Object{Provider: p.Provider, Name: p.Objects[i].Name, AccountField: p.Objects[i].AccountField, Rank: p.Objects[i].Rank, Conversion: p.Objects[i].Conversion}
 			for _, m := range p.Objects[i].Mappings {
 				l := defaultLine(p.Provider, o.Name, m)
 				b.role(l)

@@ -242,9 +242,10 @@ func (l *Line) Key() string { return l.Dialer + " → " + l.Provider + "." + l.O
 type Object struct {
 	Provider, Name string
 	Lines          []*Line
-	// AccountField and Rank are the profile's.
+	// AccountField, Rank and Conversion are the profile's.
 	AccountField string
 	Rank         int
+	Conversion   *profile.Conversion
 	// Scripts says that a line has one.
 	Scripts bool
 	// Shared says that two lines look at one field of the CRM.

@@ -52,10 +52,11 @@ func sf() *profile.Profile {
 	}
 	return &profile.Profile{
 		Provider: "sf",
-		Objects:  []profile.Object{{Name: "Contact", Mappings: ms, Rank: 0, AccountField: "AccountId"}, {Name: "Lead", Mappings: ms, Rank: 1}},
+		Objects: []profile.Object{{Name: "Contact", Mappings: ms, Rank: 0, AccountField: "AccountId"}, {Name: "Lead", Mappings: ms, Rank: 1,
+			Conversion: &profile.Conversion{To: "Contact", ID: "ConvertedContactId", Account: "ConvertedAccountId", Refused: "CONVERTED"}}},
 		Activity: profile.Activity{Object: "Task", IdentityField: "Call_Id", Body: text, Disposition: profile.Disposition{Field: "CallDisposition", Max: 40,
 			Defaults: []profile.DispositionDefault{{Label: "Voicemail", Fields: []schemas.Field{schemas.Text("CallDisposition", "Left Voicemail")}}}},
-			OwnerField: "OwnerId", HasNumbers: true, Needs: []string{"WhoId"}, Render: func(c profile.Call) ([]schemas.Field, []schemas.Link) {
+			OwnerField: "OwnerId", PersonField: "WhoId", HasNumbers: true, Needs: []string{"WhoId"}, Render: func(c profile.Call) ([]schemas.Field, []schemas.Link) {
 				return what([]schemas.Field{schemas.Text("ActivityDate", time.UnixMilli(c.StartedAt).In(c.TimeZone).Format(time.DateOnly)), schemas.Text("OwnerId", c.OwnerID),
 					schemas.Text("Seconds", length(c))}, c.Person, c.AccountID, c.DealID), nil
 			}},

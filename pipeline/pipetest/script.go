@@ -375,7 +375,7 @@ func (s *runner) result(ws []string) error {
 	r := &schemas.AttemptResult{AttemptID: at.ID, Provider: at.Provider, Account: at.Account, Kind: at.Kind, Object: at.Object, FinishedAt: s.m.Now}
 	for i, it := range at.Items {
 		a := parse(parts[min(i, len(parts)-1)])
-		ir := schemas.ItemResult{Key: it.Key, ID: a.text("id"), URL: a.text("url"), Outcome: schemas.Sent, Error: a.text("error"), Message: a.text("message"), Linked: a.flag("linked")}
+		ir := schemas.ItemResult{Key: it.Key, ID: a.text("id"), URL: a.text("url"), Outcome: schemas.Sent, Error: a.text("error"), Code: a.text("code"), Message: a.text("message"), Linked: a.flag("linked")}
 		if v, ok := a.take("outcome"); ok {
 			ir.Outcome = v
 		}

@@ -200,8 +200,16 @@ func (w *world) activityRead(c *schemas.CRMChange, deleted bool, fields []schema
 	if err != nil || o == nil {
 		return true, err
 	}
-	if a := o.at(c.Provider); a == nil || a.AskedAt == 0 {
-		return true, nil // nobody waits for it
+	a := o.at(c.Provider)
+	if a == nil {
+		return true, nil
+	}
+	moved, err := w.movedAlong(a, fields)
+	if err != nil || a.AskedAt == 0 && !moved {
+		return true, err // nobody waits for it
+	}
+	if a.AskedAt == 0 {
+		return true, o.decide(w)
 	}
 	w.heard = &heard{provider: c.Provider, key: key}
 	if pr, ok := w.profile(c.Provider); ok {
@@ -325,6 +333,8 @@ func (w *world) settleActivity(st *pipeline.Settlement) error {
 			a.Reason = ""
 		case st.Status == schemas.StatusCRMDeleted:
 			w.heardOf(a, st.Key)
+		case st.Code != "":
+			w.refusedBy(a.Person, st.Code)
 		}
 	}
 	o.save(w, a, newest || a.Local && a.ID != "")

@@ -200,7 +200,7 @@ func (w *world) number(c *call) string {
 func (w *world) match(c *call) (*person, error) {
 	if l := c.link(); l != nil {
 		l := w.normalLink(*l)
-		if pid, ok, err := w.text(kindLink, w.linkID(l.Provider, l.Object, l.ID)); err != nil {
+		if pid, ok, err := w.personByRecord(l); err != nil {
 			return nil, err
 		} else if ok {
 			ps, _, err := w.load(pid)

@@ -26,6 +26,12 @@ func (w *world) holdCall(c *call, why string) error {
 	if l := c.link(); l != nil {
 		l := w.normalLink(*l)
 		c.HeldOn = append(c.HeldOn, "l:"+w.linkID(l.Provider, l.Object, l.ID))
+		if to, is, err := w.convertedTo(l); err != nil {
+			return err
+		} else if is {
+			c.HeldOn = append(c.HeldOn, "l:"+w.linkID(to.Provider, to.Object, to.ID))
+			l = to
+		}
 		w.read(l.Provider, l.Object, l.ID)
 	}
 	if len(c.HeldOn) == 0 {

@@ -130,8 +130,13 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 	if o == nil || id == "" {
 		return nil // an object that nobody mapped
 	}
+	if o.Conversion != nil {
+		if to, ok := find(fields, o.Conversion.ID); ok && !blank(to) {
+			return w.converted(p, o, id, *to, at, fields, snapshot)
+		}
+	}
 	e, l, err := w.owner(p, o, id, fields)
-	if err != nil {
+	if err != nil || l == nil {
 		return err
 	}
 	// A time that has not come yet would win over everything until it comes.
@@ -258,7 +263,7 @@ func (w *world) fieldChange(e *edit, name string, old, v *string, cause string) 
 }
 
 // owner finds the person of a CRM record, or makes one: by id, by unique e-mail, by
-// phone where the name agrees (B1, B2).
+// phone where the name agrees (B1, B2). A record that became another one has none.
 func (w *world) owner(p *profile.Profile, o *mapping.Object, id string, fields []schemas.Field) (*edit, *link, error) {
 	lid := w.linkID(p.Provider, o.Name, id)
 	pid, ok, err := w.text(kindLink, lid)
@@ -273,6 +278,9 @@ func (w *world) owner(p *profile.Profile, o *mapping.Object, id string, fields [
 		if found {
 			if l := ps.link(p.Provider, o.Name, id); l != nil {
 				return &edit{p: ps}, l, nil
+			}
+			if _, is, err := w.convertedTo(schemas.Link{Provider: p.Provider, Object: o.Name, ID: id}); err != nil || is {
+				return nil, nil, err
 			}
 			ps.Links = append(ps.Links, link{Provider: p.Provider, Object: o.Name, ID: id, Generation: w.generation(p.Provider)})
 			return &edit{p: ps, dirty: true, changed: true, linked: true}, &ps.Links[len(ps.Links)-1], nil
@@ -324,7 +332,7 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		if p, known := w.profile(c.CRMLink.Provider); known && p.NormalizeID != nil {
 			c.CRMLink.ID = p.NormalizeID(c.CRMLink.ID)
 		}
-		if pid, ok, err = w.text(kindLink, w.linkID(c.CRMLink.Provider, c.CRMLink.Object, c.CRMLink.ID)); err != nil {
+		if pid, ok, err = w.personByRecord(*c.CRMLink); err != nil {
 			return err
 		}
 	}

@@ -110,6 +110,9 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 	if st.Dropped {
 		return w.fieldsDropped(p, l, st)
 	}
+	if st.Code != "" {
+		w.refusedBy(schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}, st.Code)
+	}
 	for _, f := range st.Fields {
 		wanted, pending := find(l.Wanted, f.Name)
 		pending = pending && equal(wanted, f.Value)

@@ -291,7 +291,7 @@ func (w *world) reference(c *schemas.CRMChange) error {
 func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipeline.Intents, ok bool, err error) {
 	w := &world{s: s, tx: tx, t: tx.Tenant(tm.Tenant), ref: "timer"}
 	switch tm.Kind {
-	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain, timerReconsider, timerAskedFor:
+	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain, timerReconsider, timerAskedFor, timerReread, timerConverted:
 	default:
 		return w.want, false, nil
 	}
@@ -336,6 +336,10 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipel
 		err = w.reconsider(tm.ID)
 	case timerAskedFor:
 		w.askedForNoMore(tm.ID)
+	case timerReread:
+		w.reread(tm.ID)
+	case timerConverted:
+		err = w.followConverted(tm.ID)
 	}
 	if err != nil {
 		err = fmt.Errorf("timer %c %q: %w", tm.Kind, tm.ID, err)

@@ -64,7 +64,7 @@ func (w *world) moved(provider, object, id, to string) error {
 		return nil
 	}
 	w.setText(kindLink, lid, s.ID)
-	return w.unite(p, s, true, "merged in the CRM")
+	return w.unite(p, s, crmChose, "merged in the CRM")
 }
 
 func (w *world) question(a *schemas.ControlAction) (id string, q *asked, err error) {
@@ -100,13 +100,18 @@ func (w *world) confirmMatch(a *schemas.ControlAction) error {
 	if from.ID == to.ID {
 		return nil // it came true meanwhile
 	}
-	return w.unite(from, to, false, "the same person, by "+a.By)
+	return w.unite(from, to, later, "the same person, by "+a.By)
 }
 
+// Which of two values counts where two persons become one: the later one; or that of the
+// survivor, where the CRM chose already.
+func later(f, cur *fieldValue) bool  { return f.At > cur.At }
+func crmChose(_, _ *fieldValue) bool { return false }
+
 // unite makes from a part of to: its records, contact, do-not-call (B23) and calls, and
-// of each field the later value, or, where the CRM chose already, that of to. Its id
-// stands for the other's from now on (B7).
-func (w *world) unite(from, to *person, chosen bool, cause string) error {
+// of each field the value of from where it wins over that of to. Its id stands for the
+// other's from now on (B7).
+func (w *world) unite(from, to *person, wins func(f, cur *fieldValue) bool, cause string) error {
 	e := &edit{p: to, changed: true, dirty: true, linked: true, origin: conflict.Decided, at: w.tx.Now}
 	for _, l := range from.Links {
 		w.setText(kindLink, w.linkID(l.Provider, l.Object, l.ID), to.ID)
@@ -144,7 +149,7 @@ func (w *world) unite(from, to *person, chosen bool, cause string) error {
 			if !blank(f.Value) {
 				w.changed(e, f.Name, nil, f.Value, cause)
 			}
-		case !chosen && !equal(cur.Value, f.Value) && !blank(f.Value) && f.At > cur.At && !to.disputed(f.Name):
+		case wins(f, cur) && !equal(cur.Value, f.Value) && !blank(f.Value) && !to.disputed(f.Name):
 			h := to.held(cur)
 			h.Pass(&h.Version)
 			h.Version = from.held(f).Version
@@ -185,6 +190,18 @@ func (w *world) moveCalls(from string) error {
 			continue
 		}
 		c.Person = to.ID
+		asked, rest, err := w.readMoved(c)
+		if err != nil {
+			return err
+		}
+		if asked && !rest { // nothing is to be written before that is known
+			if err := w.tally(c); err != nil {
+				return err
+			}
+			put(w, calls, kindCall, id, c)
+			w.publishCall(c)
+			continue
+		}
 		if err := w.decide(c); err != nil {
 			return err
 		}

@@ -49,6 +49,17 @@ type Object struct {
 	Rank int
 	// AccountField holds the id of the person's company; "" = none.
 	AccountField string
+	// Conversion says how the CRM makes another record of one of these; nil = it never does.
+	Conversion *Conversion
+}
+
+// Conversion is what a record says of the one that the CRM made of it, a Contact of a
+// Lead. The old record can't be written any more.
+type Conversion struct {
+	To      string // object of the new record
+	ID      string // field that holds its id; blank = nothing was made of it
+	Account string // field that holds the id of its company
+	Refused string // the CRM's code for a write to a record that became another
 }
 
 // Source is something that is read page by page, or pushed as a stream.
@@ -98,6 +109,9 @@ type Activity struct {
 	Disposition Disposition
 	// OwnerField holds the owner. It is never cleared.
 	OwnerField string
+	// PersonField holds the id of the person's record; "" = they are linked otherwise. Where
+	// a record becomes another, the CRM moves the activities by itself.
+	PersonField string
 	// RecordingField takes the address of the recording; "" = the CRM has none of its own.
 	RecordingField string
 	// HasNumbers says that the activity has fields for both numbers.

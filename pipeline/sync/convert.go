@@ -1,0 +1,288 @@
+package sync
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/mapping"
+	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+	"github.com/crmstream/crmstream/state"
+)
+
+const (
+	kindConverted state.Kind = '5' // provider NUL object NUL id of a record that became another → that one's id
+
+	timerReread    byte = '5' // provider NUL object NUL id: it refused a write because it became another
+	timerConverted byte = '6' // person NUL call id, or "" for the first: those after it may stand on a record that became another
+)
+
+// convertedTo says what a record became; "" = it is still itself.
+func (w *world) convertedTo(l schemas.Link) (schemas.Link, bool, error) {
+	pr, ok := w.profile(l.Provider)
+	if !ok {
+		return l, false, nil
+	}
+	o, ok := pr.ObjectByName(l.Object)
+	if !ok || o.Conversion == nil {
+		return l, false, nil
+	}
+	to, ok, err := w.text(kindConverted, w.linkID(l.Provider, l.Object, l.ID))
+	return schemas.Link{Provider: l.Provider, Object: o.Conversion.To, ID: to}, ok, err
+}
+
+// personByRecord finds who a CRM record is of, also where it became another one.
+func (w *world) personByRecord(l schemas.Link) (id string, ok bool, err error) {
+	if id, ok, err = w.text(kindLink, w.linkID(l.Provider, l.Object, l.ID)); err != nil || ok {
+		return id, ok, err
+	}
+	if l, ok, err = w.convertedTo(l); err != nil || !ok {
+		return "", false, err
+	}
+	return w.text(kindLink, w.linkID(l.Provider, l.Object, l.ID))
+}
+
+// converted takes over that the CRM made another record of one, a Contact of a Lead: they
+// are one person, in whatever order both are heard of, and everything goes to the new one
+// from now on (B6). What the old record says beside that is old: only do-not-call counts.
+func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, at int64, fields []schemas.Field, snapshot bool) error {
+	if p.NormalizeID != nil {
+		to = p.NormalizeID(to)
+	}
+	was, is := schemas.Link{Provider: p.Provider, Object: o.Name, ID: id}, schemas.Link{Provider: p.Provider, Object: o.Conversion.To, ID: to}
+	lid, cid := w.linkID(was.Provider, was.Object, was.ID), w.linkID(is.Provider, is.Object, is.ID)
+	if _, told, err := w.text(kindConverted, lid); err != nil || told {
+		return err // for ever
+	}
+	w.setText(kindConverted, lid, to)
+	lp, err := w.linked(lid)
+	if err != nil {
+		return err
+	}
+	cp, err := w.linked(cid)
+	if err != nil {
+		return err
+	}
+	e := &edit{changed: true, dirty: true, linked: true, origin: p.Provider, at: min(at, w.tx.Now), snapshot: snapshot}
+	if lp == nil {
+		if cp != nil {
+			w.setText(kindLink, lid, cp.ID)
+		} else if !snapshot { // the initial load brings it
+			w.read(is.Provider, is.Object, is.ID)
+		}
+		w.wake("l:" + lid)
+		return nil
+	}
+	old := lp.link(was.Provider, was.Object, was.ID)
+	if old != nil {
+		copied := *old
+		old = &copied
+		w.dropRival(lp, was.Provider, was.Object, was.ID)
+		lp.Links = slices.DeleteFunc(lp.Links, func(l link) bool { return l.Provider == was.Provider && l.Object == was.Object && l.ID == was.ID })
+	}
+	w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: was.Provider, Key: personKey(lp.ID, was.Object, was.ID)})
+	account, _ := find(fields, o.Conversion.Account)
+	if cp == nil {
+		l := link{Provider: is.Provider, Object: is.Object, ID: is.ID, Generation: w.generation(is.Provider), Account: textOf(account)}
+		if old != nil {
+			l.Known = w.carriedOver(old, o)
+		}
+		lp.Links = append(lp.Links, l)
+		w.setText(kindLink, cid, lp.ID)
+		w.read(is.Provider, is.Object, is.ID) // it may have been there before, with values of its own
+		cp = lp
+	} else if l := cp.link(is.Provider, is.Object, is.ID); l != nil && l.Account == "" {
+		l.Account = textOf(account)
+	}
+	if e.p = lp; cp.ID != lp.ID && older(cp, lp) {
+		e.p = cp
+	}
+	for _, m := range o.Lines {
+		v, told := find(fields, m.CRM)
+		if !told || m.Role != profile.DoNotCall || !m.Inbound() {
+			continue
+		}
+		nv, _, err := w.inward(m, v)
+		if err != nil {
+			return err
+		}
+		if truth(nv) && !e.p.DNC {
+			e.p.DNC, e.p.DNCAt = true, e.at
+			w.fieldChange(e, m.Dialer, nil, nv, "do_not_call of either side")
+		}
+	}
+	w.wake("l:" + lid)
+	w.wake("l:" + cid)
+	w.timer(w.tx.Now, timerConverted, e.p.ID+"\x00")
+	switch {
+	case cp.ID == lp.ID:
+		if lp.Status != statusActive && lp.ContactID == nil {
+			lp.Status = statusActive
+		}
+		return w.store(e)
+	case e.p == cp:
+		w.setText(kindLink, lid, cp.ID)
+		return w.unite(lp, cp, dialerLater, "converted in the CRM")
+	}
+	return w.unite(cp, lp, func(f, cur *fieldValue) bool { return !dialerLater(cur, f) }, "converted in the CRM")
+}
+
+// dialerLater prefers what a CRM chose to what stood in a record that it took apart, but
+// not to what the dialer said after that.
+func dialerLater(f, cur *fieldValue) bool { return f.From == dialer && f.At > cur.At }
+
+// older says which of two persons was known first: it keeps its id.
+func older(a, b *person) bool {
+	return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID)) < 0
+}
+
+// linked loads the person of a record; nil if there is none.
+func (w *world) linked(lid string) (*person, error) {
+	pid, ok, err := w.text(kindLink, lid)
+	if err != nil || !ok {
+		return nil, err
+	}
+	p, _, err := w.load(pid)
+	return p, err
+}
+
+// carriedOver is what the new record holds, as far as a conversion copies it: until it was
+// read nothing else is known of it, and what is known is not written again. Do-not-call is.
+func (w *world) carriedOver(old *link, o *mapping.Object) (known []schemas.Field) {
+	to := w.lines.Object(o.Provider, o.Conversion.To)
+	if to == nil {
+		return nil
+	}
+	for _, m := range to.Lines {
+		for _, from := range o.Lines {
+			v, ok := find(old.Known, from.CRM)
+			if from.Dialer != m.Dialer || !ok || m.Role == profile.DoNotCall {
+				continue
+			}
+			if m.Role != profile.Owner {
+				in, err := from.In(w.env, v)
+				if err != nil {
+					continue
+				}
+				if v, err = m.Out(w.env, in); err != nil {
+					continue
+				}
+			}
+			known = set(known, m.CRM, v)
+		}
+	}
+	return known
+}
+
+// followConverted looks at the activities of a person of whom a record became another,
+// some at a time (P8). The CRM moves those that it has: they are read again. What it has
+// not taken yet goes to the new record.
+func (w *world) followConverted(id string) error {
+	pid, after, _ := strings.Cut(id, "\x00")
+	p, ok, err := w.load(pid)
+	if err != nil || !ok {
+		return err
+	}
+	prefix := p.ID + "\x00"
+	from := state.Key{}
+	if after != "" {
+		from = w.t.Key(kindMember, prefix+after)
+	}
+	var ids []string
+	err = w.tx.Store.Scan(w.t.Prefix(kindMember, prefix), from, func(k state.Key, _ []byte) (bool, error) {
+		ids = append(ids, k.ID()[len(prefix):])
+		return len(ids) < releaseAtOnce, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		c, ok, err := w.getCall(id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if _, rest, err := w.readMoved(c); err != nil {
+			return err
+		} else if rest {
+			if err := w.decide(c); err != nil {
+				return err
+			}
+		}
+	}
+	if len(ids) == releaseAtOnce {
+		w.timer(w.tx.Now+1, timerConverted, prefix+ids[len(ids)-1])
+	}
+	return nil
+}
+
+// readMoved reads the activities of a call that the CRM moved to what their record became.
+// rest: others were to stand on such a record, and never got there.
+func (w *world) readMoved(c *call) (asked, rest bool, err error) {
+	for i := range c.Activities {
+		a := &c.Activities[i]
+		_, moved, err := w.convertedTo(a.Person)
+		if err != nil {
+			return asked, rest, err
+		}
+		switch {
+		case !moved || a.Status == schemas.StatusCRMDeleted:
+		case a.ID == "":
+			rest = true
+		case w.configured(a.Provider) && w.account(a.Provider).ID == a.Account:
+			w.indexActivity(a, callKey(c.Event.CallID))
+			w.read(a.Provider, a.Object, a.ID)
+			asked = true
+		}
+	}
+	return asked, rest, nil
+}
+
+// movedAlong takes over that the CRM moved an activity with a record that became another.
+// It reports whether that, or that it did not, is to be acted on.
+func (w *world) movedAlong(a *activity, fields []schemas.Field) (bool, error) {
+	pr, ok := w.profile(a.Provider)
+	if !ok || pr.Activity.PersonField == "" {
+		return false, nil
+	}
+	who, told := find(fields, pr.Activity.PersonField)
+	if !told || blank(who) {
+		return false, nil
+	}
+	to, moved, err := w.convertedTo(a.Person)
+	if err != nil || !moved {
+		return false, err
+	}
+	id := *who
+	if pr.NormalizeID != nil {
+		id = pr.NormalizeID(id)
+	}
+	switch id {
+	case to.ID:
+		a.Person, a.Fields = to, set(slices.Clone(a.Fields), pr.Activity.PersonField, &id)
+	case a.Person.ID: // not yet: it is written
+	default:
+		return false, nil // somebody else's by a person's hand
+	}
+	return true, nil
+}
+
+// reread reads a record that refused a write because it became another one: it says which.
+func (w *world) reread(id string) {
+	if parts := strings.SplitN(id, "\x00", 3); len(parts) == 3 {
+		w.read(parts[0], parts[1], parts[2])
+	}
+}
+
+// refusedBy sees to it that a record is read that refused a write because it became another.
+func (w *world) refusedBy(l schemas.Link, code string) {
+	if pr, ok := w.profile(l.Provider); ok {
+		if o, ok := pr.ObjectByName(l.Object); ok && o.Conversion != nil && o.Conversion.Refused == code {
+			w.timer(w.tx.Now, timerReread, l.Provider+"\x00"+l.Object+"\x00"+l.ID)
+		}
+	}
+}
