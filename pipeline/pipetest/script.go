@@ -9,6 +9,7 @@ import (
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
 )
 
 // day is the first moment of the day that scripts play on, a Sunday, in ms. They
@@ -17,23 +18,33 @@ var day = time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // Run runs a script and returns it with what really came out.
 func Run(script string) (string, error) {
-	out, _, err := run(script)
+	return RunWith(ours(script), script)
+}
+
+// RunWith is Run with other CRMs than those of Profiles.
+func RunWith(profiles []*profile.Profile, script string) (string, error) {
+	out, _, err := run(profiles, script)
 	return out, err
 }
 
 // After runs a script and returns the machine as it left it.
 func After(script string) (*Machine, error) {
-	_, m, err := run(script)
+	_, m, err := run(ours(script), script)
 	return m, err
 }
 
-func run(script string) (string, *Machine, error) {
+// ours are the CRMs of Profiles, as a script wants them.
+func ours(script string) []*profile.Profile {
 	profiles := Profiles()
 	if strings.HasPrefix(script, canFind) || strings.Contains(script, "\n"+canFind) {
 		for _, p := range profiles {
 			p.FindsByPhone = true
 		}
 	}
+	return profiles
+}
+
+func run(profiles []*profile.Profile, script string) (string, *Machine, error) {
 	s := &runner{m: NewMachine(profiles, day+9*3600*1000), attempts: make(map[string]*schemas.Attempt), dead: make(map[string]*schemas.DeadLetter), versions: make(map[string]int64)}
 	var out strings.Builder
 	inOutput, ran := false, false

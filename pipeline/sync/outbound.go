@@ -119,7 +119,13 @@ func (w *world) outward(p *person, m *mapping.Line) (v *string, has bool, wrong 
 			return nil, false, ""
 		}
 		if v = f.Value; blank(v) {
-			return nil, m.ClearsCRM, ""
+			if !m.ClearsCRM {
+				return nil, false, ""
+			}
+			if _, err := m.Out(w.env, nil); err != nil { // a field that is required is not cleared
+				return nil, false, err.Error()
+			}
+			return nil, true, ""
 		}
 	}
 	out, err := m.Out(w.env, v)

@@ -1,0 +1,49 @@
+package pipetest_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/crmstream/crmstream/connectors/all"
+	"github.com/crmstream/crmstream/pipeline/pipetest"
+	"github.com/crmstream/crmstream/schemas/profile"
+)
+
+// What only the profiles of real CRMs decide: their fields, their words for how a call
+// ended, what an event becomes.
+func TestScriptsOfRealCRMs(t *testing.T) {
+	var profiles []*profile.Profile
+	for _, p := range all.Providers() {
+		profiles = append(profiles, p.Profile())
+	}
+	files, err := filepath.Glob("testdata/real/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := pipetest.RunWith(profiles, string(want))
+			if err != nil {
+				t.Fatalf("%s: %v", f, err)
+			}
+			if flag.Lookup("rewrite").Value.String() == "true" {
+				if err := os.WriteFile(f, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if d := cmp.Diff(string(want), got); d != "" {
+				t.Errorf("%s (- in the file, + came out; renew with go test ./pipeline/pipetest -rewrite):\n%s", f, d)
+			}
+		})
+	}
+}
