@@ -22,9 +22,7 @@ var (
 func behaviours() []string {
 	var bs []string
 	for n := 1; n <= 34; n++ {
-		if n != 6 { // conversion
-			bs = append(bs, fmt.Sprintf("B%d", n))
-		}
+		bs = append(bs, fmt.Sprintf("B%d", n))
 	}
 	return append(bs, "B38")
 }
