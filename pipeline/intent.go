@@ -47,6 +47,7 @@ const (
 	PriorityField
 	PriorityRead
 	PriorityPage
+	PriorityAgain
 )
 
 // Intents is what one record made sync want, in order.
@@ -58,9 +59,15 @@ type Intents struct {
 	// Restart names providers whose page sources begin anew: the stream lost its
 	// position.
 	Restart []string
+	// Again names sources that are read from their beginning once more, beside the pages
+	// that they are read by anyway, and behind all else.
+	Again []Source
 	// Accounts is set where the tenant's accounts changed: the new configuration.
 	Accounts *schemas.TenantConfig
 }
+
+// Source names a source of a CRM's profile.
+type Source struct{ Provider, Name string }
 
 // Ref names one record of the outbox.
 type Ref struct{ Provider, Key string }

@@ -28,14 +28,14 @@ type SyncContact struct {
 	DoNotCall bool `avro:"do_not_call"`
 	// The dialer's id of the contact, e.g. "c-12". Absent: the dialer has none, or deleted it.
 	ContactID *string `avro:"contact_id"`
-	// The CRM records of this person, but for those that were deleted, e.g. [{salesforce, Lead, 00Q5g000007abcdEAA}].
+	// The CRM records of this person, but for those that were deleted or are out of the tenant's scope, e.g. [{salesforce, Lead, 00Q5g000007abcdEAA}].
 	Links []Link `avro:"links"`
 	// Fields whose value is not as the mapping wants it, by the dialer's names and sorted by them, each with the CRM record and why, e.g.
 	// phone = "salesforce/Lead/00Q5g000007abcdEAA: Invalid E.164 phone". Such a value stands as the CRM spells it, and one of the
 	// dialer is not written there. Personal data.
 	Warnings []Field `avro:"warnings"`
-	// How the person stands: e.g. "active", "crm_deleted" (no CRM has a record any more: do not dial), "dialer_deleted" (the dialer
-	// deleted the contact), "merged" (it is part of merged_into, for ever).
+	// How the person stands: e.g. "active", "crm_deleted" (no CRM has a record any more: do not dial), "out_of_scope" (none has one that
+	// the tenant syncs: do not dial), "dialer_deleted" (the dialer deleted the contact), "merged" (it is part of merged_into, for ever).
 	Status string `avro:"status"`
 	// Where the last change came from. Always there in what we write.
 	Provenance *Provenance `avro:"provenance"`
@@ -43,36 +43,49 @@ type SyncContact struct {
 	MergedInto *string `avro:"merged_into"`
 }
 
-// SyncAccount is a value of sync.accounts: one company of one CRM. No rule of this
-// version writes it.
+// SyncAccount is a value of sync.accounts: one company of one CRM as known now.
 type SyncAccount struct {
 	// Name of the tenant, as in the key, e.g. "acme".
 	Tenant string `avro:"tenant"`
 	// The company's record in its CRM, e.g. {salesforce, Account, 0015g000007abcdAAA}.
 	Record Link `avro:"record"`
-	// Name of the company, as the CRM has it, e.g. "Example Bakery". It may be a person's name. Personal data.
+	// Name of the company, e.g. "Example Bakery". "": it has none, or the tenant does not map it. It may be a person's name. Personal data.
 	Name string `avro:"name"`
-	// Further values of the record, by the CRM's names and sorted by them, e.g. Industry = "Food". Personal data.
+	// Further values of the record, by the dialer's names and sorted by them, as the tenant's mapping makes them, e.g. industry = "Food",
+	// owner_email = "rep@example.com", website. A null value is known to be empty; what is not there is not known. Personal data.
 	Fields []Field `avro:"fields"`
-	// Where the last change came from, with its time.
+	// Where the last change came from, with its time by the CRM's clock.
 	Provenance *Provenance `avro:"provenance"`
+	// Fields whose value is not as the mapping wants it, by the dialer's names and sorted by them, each with why, e.g. industry = "Invalid
+	// industry". Such a value stands as the CRM spells it. Personal data.
+	Warnings []Field `avro:"warnings"`
+	// How it stands: e.g. "active", "out_of_scope" (it does not satisfy the tenant's scope; its values are those from before).
+	Status string `avro:"status" default:"active"`
 }
 
-// SyncOpportunity is a value of sync.opportunities: one deal of one CRM. No rule of
-// this version writes it.
+// SyncOpportunity is a value of sync.opportunities: one deal of one CRM as known now.
 type SyncOpportunity struct {
 	// Name of the tenant, as in the key, e.g. "acme".
 	Tenant string `avro:"tenant"`
 	// The deal's record in its CRM, e.g. {salesforce, Opportunity, 0065g000007abcdAAA}.
 	Record Link `avro:"record"`
-	// Title of the deal, as the CRM has it, e.g. "Example Bakery: 20 seats". It may name a person. Personal data.
+	// Title of the deal, e.g. "Example Bakery: 20 seats". "": it has none, or the tenant does not map it. It may name a person. Personal data.
 	Name string `avro:"name"`
-	// Stage of the deal, in the CRM's words, e.g. "Negotiation".
+	// Stage of the deal, in the CRM's words unless the tenant maps them, e.g. "Negotiation". "": not known.
 	Stage string `avro:"stage"`
-	// Further values of the record, by the CRM's names and sorted by them, e.g. Amount = "4800". Personal data.
+	// Further values of the record, by the dialer's names and sorted by them, as the tenant's mapping makes them, e.g. amount = "4800",
+	// close_date = "2026-04-30", closed = "false", currency = "EUR", owner_email. Where there is an amount there is a currency: the record's
+	// own, else the tenant's. A null value is known to be empty; what is not there is not known. Personal data.
 	Fields []Field `avro:"fields"`
-	// Where the last change came from, with its time.
+	// Where the last change came from, with its time by the CRM's clock.
 	Provenance *Provenance `avro:"provenance"`
+	// The company of the deal, as on sync.accounts, e.g. {salesforce, Account, 0015g000007abcdAAA}. Absent: it has none, or it is not known.
+	Company *Link `avro:"company"`
+	// Fields whose value is not as the mapping wants it, by the dialer's names and sorted by them, each with why, e.g. amount = "it is no
+	// amount". Such a value stands as the CRM spells it. Personal data.
+	Warnings []Field `avro:"warnings"`
+	// How it stands: e.g. "active", "out_of_scope" (it does not satisfy the tenant's scope; its values are those from before).
+	Status string `avro:"status" default:"active"`
 }
 
 // Statuses of a synced call or record.
@@ -245,6 +258,9 @@ type SyncHealth struct {
 	Cause string `avro:"cause"`
 	// When this was written: the time of its transaction, by our clock, in ms since 1970 UTC, e.g. 1772386201000.
 	At int64 `avro:"at"`
+	// Sources that are read from their beginning once more, for a field or a scope that is new, each with the pages that were read so far,
+	// e.g. ["Lead: 12 pages"]. Empty: none is.
+	Rereading []string `avro:"rereading"`
 }
 
 // FieldChange is a value of sync.changes: one field of one person went from Old

@@ -133,11 +133,13 @@ var catalogue = []Topic{
 	},
 	{
 		Name: TopicSyncAccounts, Role: RoleOutput, Record: "SyncAccount", Key: "tenant/provider/id", Example: "acme/salesforce/0015g000007abcdAAA", Compact: true, Retention: 7 * day,
-		Writers: "nobody in this version", Readers: "data teams", Doc: "Every company of every CRM. Not written yet.",
+		Writers: "task", Readers: "dialer, data teams", Doc: "Every company of every CRM as known now: Accounts of Salesforce, companies of HubSpot.",
+		Notes: "Read it as a table. A tombstone: the record was deleted in the CRM or merged into another one, or it was in an account of the CRM that another has replaced. Published only when something in it has changed.",
 	},
 	{
 		Name: TopicSyncOpportunities, Role: RoleOutput, Record: "SyncOpportunity", Key: "tenant/provider/id", Example: "acme/salesforce/0065g000007abcdAAA", Compact: true, Retention: 7 * day,
-		Writers: "nobody in this version", Readers: "data teams", Doc: "Every deal of every CRM. Not written yet.",
+		Writers: "task", Readers: "dialer, data teams", Doc: "Every deal of every CRM as known now: Opportunities of Salesforce, deals of HubSpot.",
+		Notes: "Read it as a table. A tombstone: as on sync.accounts. company is the key of its company there, without the kind of record.",
 	},
 	{
 		Name: TopicSyncCalls, Role: RoleOutput, Record: "SyncCall", Key: "tenant/call", Example: "acme/call-7", Compact: true, Retention: 7 * day,

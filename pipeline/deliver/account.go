@@ -41,6 +41,10 @@ func (b *box) configure(c *schemas.TenantConfig) error {
 			a.State = "" // whatever comes first is news
 		}
 		a.ID, a.ConfigVersion, a.Gone, a.Parked, a.PausedUntil, a.Failures, a.Refused, a.ProbeAt = ca.ID, c.Version, false, "", 0, 0, 0, 0
+		a.Off = off(c, ca.Provider)
+		if replaced {
+			a.Again = nil
+		}
 		b.saveAccount(a)
 		for i := range p.Sources {
 			if replaced {

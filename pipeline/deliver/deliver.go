@@ -115,6 +115,11 @@ func (b *box) take(want pipeline.Intents) error {
 			return err
 		}
 	}
+	for _, s := range want.Again {
+		if err := b.beginAgain(s.Provider, s.Name); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -89,7 +89,7 @@ func (b *box) refresh(a *account) error {
 	}
 	sum := f.sum()
 	switch {
-	case sum.Synced == a.ShownSynced && sum.Errors == a.ShownErrors && a.Waiting == a.ShownWaiting:
+	case sum.Synced == a.ShownSynced && sum.Errors == a.ShownErrors && a.Waiting == a.ShownWaiting && len(a.Again) == 0:
 		return nil
 	case b.tx.Now < a.HealthAt+healthEvery:
 		b.timer(a.HealthAt+healthEvery, timerHealth, a.Provider)
@@ -126,7 +126,7 @@ func (b *box) publish(a *account) error {
 	sum := f.sum()
 	a.State, a.HealthAt, a.ShownSynced, a.ShownErrors, a.ShownWaiting = st, b.tx.Now, sum.Synced, sum.Errors, a.Waiting
 	h := &schemas.SyncHealth{Tenant: b.t.Name(), Provider: a.Provider, RecordsSyncedLast24h: sum.Synced, PendingRecords: a.Waiting,
-		ConsecutiveFailures: a.Failures, CircuitBreakerState: breaker, State: st, Cause: cause, At: b.tx.Now}
+		ConsecutiveFailures: a.Failures, CircuitBreakerState: breaker, State: st, Cause: cause, At: b.tx.Now, Rereading: a.rereadings()}
 	if a.LastSync > 0 {
 		last := a.LastSync
 		h.LastSyncAt = &last

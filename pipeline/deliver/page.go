@@ -1,10 +1,12 @@
 package deliver
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
 )
 
 const pagePrefix = "~page:"
@@ -19,7 +21,14 @@ func (b *box) poll(provider, source string) error {
 	if !ok {
 		return nil
 	}
-	return b.enqueue(&entry{Kind: schemas.KindPage, Provider: provider, Object: src.Object, Key: pagePrefix + source, Priority: int32(pipeline.PriorityPage)})
+	if a, ok, err := b.account(provider); err != nil || ok && slices.Contains(a.Off, src.Object) {
+		return err // the tenant syncs none of it (B9)
+	}
+	priority := pipeline.PriorityPage
+	if strings.HasSuffix(source, profile.Again) {
+		priority = pipeline.PriorityAgain
+	}
+	return b.enqueue(&entry{Kind: schemas.KindPage, Provider: provider, Object: src.Object, Key: pagePrefix + source, Priority: int32(priority)})
 }
 
 // restart reads every source of a provider from its beginning again.
@@ -71,7 +80,13 @@ func (b *box) pageEnd(c *schemas.CRMChange) error {
 	// A page that moved nothing and is not the last would be asked for again at once,
 	// for ever.
 	idle := m.Last || m.From == m.To
-	if idle && src.Every > 0 {
+	again := strings.HasSuffix(m.Source, profile.Again)
+	if again {
+		if err := b.readAgain(c.Provider, src.Name, m.Last); err != nil {
+			return err
+		}
+	}
+	if idle && src.Every > 0 && !again {
 		cur.PollAt = b.tx.Now + src.Every.Milliseconds()
 		b.timer(cur.PollAt, timerPoll, id)
 	}

@@ -85,7 +85,17 @@ type account struct {
 	Ailing        string `avro:"ailing"` // a source that fails again and again; "" = none
 	Gone          bool   `avro:"gone"`
 	GoneAt        int64  `avro:"gone_at"` // ms, since when
-	Line          int64  `avro:"line"`    // place in the line for the partition's attempts; 0 = in none
+	// Off are kinds of record that are not asked for; Again are sources that are read once
+	// more, with the pages of each that were read: "Lead: 12 pages".
+	Off   []string    `avro:"off"`
+	Again []rereading `avro:"again"`
+	Line  int64       `avro:"line"` // place in the line for the partition's attempts; 0 = in none
+}
+
+// rereading is a source that is read once more.
+type rereading struct {
+	Source string `avro:"source"`
+	Pages  int64  `avro:"pages"`
 }
 
 // cursor is how far a source has been read.

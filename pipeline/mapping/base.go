@@ -13,6 +13,7 @@ import (
 type Base struct {
 	profiles []*profile.Profile
 	objects  []*Object // without what is optional
+	tables   []*Object // likewise: companies and deals
 	optional []*Line
 	zone     func(name string) *time.Location
 	roles    []FieldRole
@@ -47,6 +48,10 @@ func NewBase(profiles []*profile.Profile, zone func(name string) *time.Location)
 			o.seal()
 			b.objects = append(b.objects, o)
 		}
+		b.tables = append(b.tables, b.tablesOf(p)...)
+	}
+	for _, o := range b.objects {
+		o.Follows = b.follows(o)
 	}
 	return b
 }
@@ -98,12 +103,10 @@ func (b *Base) profile(provider string) *profile.Profile {
 
 // line returns a default line, optional ones too; nil if there is none.
 func (b *Base) line(provider, object, field string) *Line {
-	for _, o := range b.objects {
-		if o.Provider == provider && o.Name == object {
-			for _, l := range o.Lines {
-				if l.Dialer == field {
-					return l
-				}
+	if o := b.object(provider, object); o != nil {
+		for _, l := range o.Lines {
+			if l.Dialer == field {
+				return l
 			}
 		}
 	}
@@ -117,12 +120,10 @@ func (b *Base) line(provider, object, field string) *Line {
 
 // column returns a default line by the CRM's field; nil if there is none.
 func (b *Base) column(provider, object, field string) *Line {
-	for _, o := range b.objects {
-		if o.Provider == provider && o.Name == object {
-			for _, l := range o.Lines {
-				if l.CRM == field {
-					return l
-				}
+	if o := b.object(provider, object); o != nil {
+		for _, l := range o.Lines {
+			if l.CRM == field {
+				return l
 			}
 		}
 	}
@@ -143,7 +144,9 @@ func (b *Base) Fields() []string {
 		}
 	}
 	for _, l := range b.optional {
-		fs = append(fs, l.Dialer)
+		if b.table(l.Provider, l.Object) == nil {
+			fs = append(fs, l.Dialer)
+		}
 	}
 	slices.Sort(fs)
 	return slices.Compact(fs)

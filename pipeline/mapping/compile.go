@@ -15,6 +15,7 @@ import (
 type Compiled struct {
 	Env     Env // without Scripts
 	objects []*Object
+	tables  []*Object
 	calls   []*Object
 	roles   []FieldRole
 	// ConflictDefault and the fields' own strategies; see Strategy.
@@ -63,17 +64,13 @@ func (c *Compiled) Identity() []FieldRole { return c.roles }
 
 // Scripts says that a line has one.
 func (c *Compiled) Scripts() bool {
-	for _, o := range c.objects {
-		if o.Scripts {
-			return true
-		}
-	}
-	return false
+	scripted := func(o *Object) bool { return o.Scripts }
+	return slices.ContainsFunc(c.objects, scripted) || slices.ContainsFunc(c.tables, scripted)
 }
 
 // ScriptOf names the line that has a script, "" if none has.
 func (c *Compiled) ScriptOf(src string) string {
-	for _, o := range c.objects {
+	for _, o := range slices.Concat(c.objects, c.tables) {
 		for _, l := range o.Lines {
 			if l.Transform == schemas.TransformCustom && (l.script == src || l.back == src) {
 				return l.Key()
@@ -98,7 +95,7 @@ func (c *Compiled) Strategy(field string) string {
 // left out; a configuration with one that is no warning should not be taken over.
 func (b *Base) Compile(cfg *schemas.TenantConfig) (*Compiled, []Problem) {
 	c := &Compiled{Env: Env{Country: cfg.Country, Currency: cfg.Currency, Locale: cfg.Locale, Zone: b.zone(cfg.TimeZone)},
-		objects: b.objects, roles: b.roles, conflictDefault: cfg.ConflictDefault, conflicts: cfg.ConflictFields}
+		objects: b.objects, tables: b.tables, roles: b.roles, conflictDefault: cfg.ConflictDefault, conflicts: cfg.ConflictFields}
 	k := &compiler{Base: b, c: c, cfg: cfg}
 	for i := range cfg.Mappings {
 		k.i = i
@@ -108,6 +105,12 @@ func (b *Base) Compile(cfg *schemas.TenantConfig) (*Compiled, []Problem) {
 		if slices.Contains(k.own, o) {
 			k.together(o)
 			c.objects[i].seal()
+			c.objects[i].Follows = b.follows(o)
+		}
+	}
+	for _, o := range c.tables {
+		if slices.Contains(k.own, o) {
+			o.seal()
 		}
 	}
 	for _, o := range c.calls {
@@ -160,7 +163,7 @@ func (k *compiler) mapping(m *schemas.FieldMapping) {
 	case schemas.EntityCall:
 		k.call(m)
 	case schemas.EntityAccount, schemas.EntityOpportunity:
-		k.warn("entity", "leave it out", "no rule of this version syncs the fields of an "+m.Entity+": the line has no effect")
+		k.tableLine(m)
 	default:
 		k.bad("entity", near.DidYouMean(m.Entity, Entities), "unknown entity "+quote(m.Entity))
 	}
@@ -241,21 +244,23 @@ func (k *compiler) put(p *profile.Profile, object string, def *Line, m *schemas.
 
 // object returns the tenant's own copy of an object.
 func (k *compiler) object(provider, name string) *Object {
-	for i, o := range k.c.objects {
-		if o.Provider != provider || o.Name != name {
-			continue
+	if len(k.own) == 0 {
+		k.c.objects, k.c.tables = slices.Clone(k.c.objects), slices.Clone(k.c.tables)
+	}
+	for _, os := range [][]*Object{k.c.objects, k.c.tables} {
+		for i, o := range os {
+			if o.Provider != provider || o.Name != name {
+				continue
+			}
+			if slices.Contains(k.own, o) {
+				return o
+			}
+			mine := *o
+			mine.Lines = slices.Clone(o.Lines)
+			k.own = append(k.own, &mine)
+			os[i] = &mine
+			return &mine
 		}
-		if slices.Contains(k.own, o) {
-			return o
-		}
-		mine := *o
-		mine.Lines = slices.Clone(o.Lines)
-		if len(k.own) == 0 {
-			k.c.objects = slices.Clone(k.c.objects)
-		}
-		k.own = append(k.own, &mine)
-		k.c.objects[i] = &mine
-		return &mine
 	}
 	panic("mapping: an object that is in no profile")
 }

@@ -246,6 +246,13 @@ type Object struct {
 	AccountField string
 	Rank         int
 	Conversion   *profile.Conversion
+	// Entity is, of a table, what it is: schemas.EntityAccount or EntityOpportunity.
+	Entity string
+	// Follows begins the names of the fields that a person's record shows of its company:
+	// "Account."; "" = no line has one.
+	Follows string
+	// Scope is what a record must satisfy; nil = nothing.
+	Scope []schemas.Filter
 	// Scripts says that a line has one.
 	Scripts bool
 	// Shared says that two lines look at one field of the CRM.
@@ -294,6 +301,12 @@ func (o *Object) Extra() []string {
 			name = ">" + name
 		}
 		extra = append(extra, name)
+	}
+	for i := range o.Scope {
+		f := o.Scope[i].Field
+		if !slices.ContainsFunc(o.Lines, func(l *Line) bool { return l.CRM == f && l.Inbound() }) {
+			extra = append(extra, f)
+		}
 	}
 	slices.Sort(extra)
 	return slices.Compact(extra)

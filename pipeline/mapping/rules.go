@@ -107,16 +107,27 @@ func (k *compiler) rules() {
 func (k *compiler) scopes() {
 	for i, s := range k.cfg.Scopes {
 		if k.crm("scopes", i, s.Provider) {
-			k.oneOf("scopes", i, "object", "kind of person in "+s.Provider, or(s.Object, "\"\""), k.Objects(s.Provider))
+			known := k.Objects(s.Provider)
+			for _, t := range k.tables {
+				if t.Provider == s.Provider {
+					known = append(known, t.Name)
+				}
+			}
+			k.oneOf("scopes", i, "object", "kind of record in "+s.Provider, or(s.Object, "\"\""), known)
 		}
 		if s.Off {
-			k.c.objects = slices.DeleteFunc(slices.Clone(k.c.objects), func(o *Object) bool { return o.Provider == s.Provider && o.Name == s.Object })
-		}
-		if len(s.Filters) > 0 {
-			k.ps = append(k.ps, Problem{List: "scopes", Index: i, Part: "filters", Warning: true,
-				What: "no rule of this version looks at conditions: every " + s.Object + " of " + s.Provider + " is synced", Mend: "off syncs none"})
+			is := func(o *Object) bool { return o.Provider == s.Provider && o.Name == s.Object }
+			k.c.objects = slices.DeleteFunc(slices.Clone(k.c.objects), is)
+			k.c.tables = slices.DeleteFunc(slices.Clone(k.c.tables), is)
+		} else if len(s.Filters) > 0 && k.Base.object(s.Provider, s.Object) != nil {
+			if o := objectIn(slices.Concat(k.c.objects, k.c.tables), s.Provider, s.Object); o != nil {
+				k.object(s.Provider, s.Object).Scope = s.Filters
+			}
 		}
 		for _, f := range s.Filters {
+			if !fieldName.MatchString(f.Field) {
+				k.rule("scopes", i, "filters", "its API name: letters, digits and _", quote(f.Field)+" can't be the name of a field")
+			}
 			k.oneOf("scopes", i, "filters", "operation", or(f.Op, "\"\""), FilterOps)
 			want := "values"
 			switch n := len(f.Values); {

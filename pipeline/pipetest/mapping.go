@@ -14,6 +14,12 @@ func (s *runner) mapping(a *args) error {
 	if to := strings.SplitN(a.at(1), "/", 3); len(to) == 3 {
 		m.Provider, m.Object, m.CRMField = to[0], to[1], to[2]
 	}
+	if a.flag("account") {
+		m.Entity = schemas.EntityAccount
+	}
+	if a.flag("opportunity") {
+		m.Entity = schemas.EntityOpportunity
+	}
 	if a.flag("call") {
 		m.Entity = schemas.EntityCall
 	}
@@ -49,10 +55,15 @@ func (s *runner) mapping(a *args) error {
 // scope reads which records of a kind are synced; it is of the next tenant line.
 func (s *runner) scope(a *args) error {
 	of := strings.SplitN(a.at(0), "/", 2)
-	if len(of) != 2 || !a.flag("off") {
-		return fmt.Errorf("scope sf/Lead off")
+	if len(of) != 2 {
+		return fmt.Errorf("scope sf/Lead off, or Status=in:New,Working Phone=set")
 	}
-	s.scopes = append(s.scopes, schemas.ObjectScope{Provider: of[0], Object: of[1], Off: true})
+	sc := schemas.ObjectScope{Provider: of[0], Object: of[1], Off: a.flag("off")}
+	for _, f := range a.named {
+		op, values, _ := strings.Cut(*f.Value, ":")
+		sc.Filters = append(sc.Filters, schemas.Filter{Field: f.Name, Op: op, Values: strings.FieldsFunc(values, func(r rune) bool { return r == ',' })})
+	}
+	s.scopes = append(s.scopes, sc)
 	return nil
 }
 

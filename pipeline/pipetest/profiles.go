@@ -52,8 +52,12 @@ func sf() *profile.Profile {
 	}
 	return &profile.Profile{
 		Provider: "sf",
-		Objects: []profile.Object{{Name: "Contact", Mappings: ms, Rank: 0, AccountField: "AccountId"}, {Name: "Lead", Mappings: ms, Rank: 1,
-			Conversion: &profile.Conversion{To: "Contact", ID: "ConvertedContactId", Account: "ConvertedAccountId", Refused: "CONVERTED"}}},
+		Tables:   tables("Account", "Opportunity", "Account.", "AccountId", "StageName", "IsClosed"),
+		Objects: []profile.Object{
+			{Name: "Contact", Mappings: append(slices.Clone(ms), profile.Mapping{Dialer: "company", CRM: "Account.Name", Direction: profile.Inbound}), Rank: 0, AccountField: "AccountId"},
+			{Name: "Lead", Mappings: ms, Rank: 1,
+				Conversion: &profile.Conversion{To: "Contact", ID: "ConvertedContactId", Account: "ConvertedAccountId", Refused: "CONVERTED"}},
+		},
 		Activity: profile.Activity{Object: "Task", IdentityField: "Call_Id", Body: text, Disposition: profile.Disposition{Field: "CallDisposition", Max: 40,
 			Defaults: []profile.DispositionDefault{{Label: "Voicemail", Fields: []schemas.Field{schemas.Text("CallDisposition", "Left Voicemail")}}}},
 			OwnerField: "OwnerId", PersonField: "WhoId", HasNumbers: true, Needs: []string{"WhoId"}, Render: func(c profile.Call) ([]schemas.Field, []schemas.Link) {
@@ -95,6 +99,7 @@ func hs() *profile.Profile {
 	}
 	return &profile.Profile{
 		Provider: "hs",
+		Tables:   tables("companies", "deals", "", "hs_company", "dealstage", "hs_is_closed"),
 		Objects:  []profile.Object{{Name: "contacts", Mappings: ms, AccountField: "companyid"}},
 		Activity: profile.Activity{Object: "calls", Body: profile.Body{Field: "hs_call_body", HTML: true, Max: 600}, OwnerField: "hubspot_owner_id", RecordingField: "hs_recording", HasNumbers: true,
 			Disposition: profile.Disposition{Field: "hs_call_disposition", Listed: true, IDs: []schemas.Field{schemas.Text("Connected", "guid-connected"), schemas.Text("Left voicemail", "guid-voicemail")},
@@ -111,6 +116,32 @@ func hs() *profile.Profile {
 		New:     profile.NewPerson{Object: "contacts", Phone: "phone"},
 		Sources: []profile.Source{{Name: "contacts", Object: "contacts", Limit: 2, Every: time.Minute}},
 		Limits:  profile.Limits{Upsert: 4, Update: 4, Create: 1, Read: 4, InFlight: 2},
+	}
+}
+
+// tables are the companies and the deals of a CRM.
+func tables(account, deal, relation string, companyOf ...string) []profile.Table {
+	in := profile.Inbound
+	return []profile.Table{
+		{Entity: schemas.EntityAccount, Name: account, Relation: relation, Mappings: []profile.Mapping{
+			{Dialer: "name", CRM: "Name", Direction: in}, {Dialer: "industry", CRM: "Industry", Direction: in}, {Dialer: "owner_email", CRM: "OwnerId", Direction: in, Role: profile.Owner}}},
+		{Entity: schemas.EntityOpportunity, Name: deal, Mappings: []profile.Mapping{
+			{Dialer: "name", CRM: "Name", Direction: in}, {Dialer: "stage", CRM: companyOf[1], Direction: in}, {Dialer: "amount", CRM: "Amount", Direction: in},
+			{Dialer: "currency", CRM: "Currency", Direction: in}, {Dialer: "closed", CRM: companyOf[2], Direction: in}, {Dialer: "owner_email", CRM: "OwnerId", Direction: in, Role: profile.Owner},
+			{Dialer: "account_id", CRM: companyOf[0], Direction: in}}},
+	}
+}
+
+// paged gives both CRMs a source for each kind of record.
+func paged(ps []*profile.Profile) {
+	for _, p := range ps {
+		p.Sources = nil
+		for i := range p.Objects {
+			p.Sources = append(p.Sources, profile.Source{Name: p.Objects[i].Name, Object: p.Objects[i].Name, Limit: 2, Every: time.Hour})
+		}
+		for i := range p.Tables {
+			p.Sources = append(p.Sources, profile.Source{Name: p.Tables[i].Name, Object: p.Tables[i].Name, Limit: 2, Every: time.Hour})
+		}
 	}
 }
 

@@ -41,6 +41,9 @@ func ours(script string) []*profile.Profile {
 			p.FindsByPhone = true
 		}
 	}
+	if strings.HasPrefix(script, canPage) || strings.Contains(script, "\n"+canPage) {
+		paged(profiles)
+	}
 	return profiles
 }
 
@@ -78,6 +81,10 @@ func run(profiles []*profile.Profile, script string) (string, *Machine, error) {
 // canFind is the line of a script whose CRMs look for persons by number.
 const canFind = "can find\n"
 
+// canPage is the line of a script whose CRMs are read by pages, each kind of record by a
+// source of its own.
+const canPage = "can page\n"
+
 type runner struct {
 	m        *Machine
 	tenant   string
@@ -96,7 +103,7 @@ func (s *runner) line(line string) error {
 	if len(ws) == 0 {
 		return fmt.Errorf("nothing on the line")
 	}
-	if line+"\n" == canFind {
+	if line+"\n" == canFind || line+"\n" == canPage {
 		return nil
 	}
 	if ws[0] != "tenant" && ws[0] != "mapping" && ws[0] != "scope" {
@@ -274,6 +281,12 @@ func (s *runner) change(cmd string, a *args) (*schemas.CRMChange, error) {
 		c.Record = &schemas.RecordRead{ModifiedAt: at, Deleted: a.flag("deleted"), MovedTo: a.optional("moved"), Cause: "read"}
 		if a.flag("paged") {
 			c.Record.Cause = "page"
+		}
+		if a.flag("again") {
+			c.Record.Cause = "again"
+		}
+		if a.flag("found") {
+			c.Record.Cause = schemas.KindFind
 		}
 		c.Record.Fields = a.named
 	case "hint":

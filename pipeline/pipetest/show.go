@@ -150,10 +150,17 @@ func (s *runner) output(o *pipeline.Output) string {
 			line += fmt.Sprintf(" against %s of %s/%s/%s", value(v.CRMValue), v.Record.Provider, v.Record.Object, v.Record.ID)
 		}
 		return line
+	case *schemas.SyncAccount:
+		return row(o, v.Name, "", v.Fields, nil, v.Provenance, v.Warnings, v.Status)
+	case *schemas.SyncOpportunity:
+		return row(o, v.Name, v.Stage, v.Fields, v.Company, v.Provenance, v.Warnings, v.Status)
 	case *schemas.SyncHealth:
 		line := o.Topic + " " + o.Key + " " + v.State
 		if v.RecordsSyncedLast24h > 0 || v.ErrorRateLast24h > 0 {
 			line += fmt.Sprintf(" synced=%d errors=%.0f%% of 24h", v.RecordsSyncedLast24h, v.ErrorRateLast24h)
+		}
+		for _, what := range v.Rereading {
+			line += " reading again " + what
 		}
 		return reason(line, v.Cause)
 	case *schemas.DeadLetter:
@@ -161,6 +168,28 @@ func (s *runner) output(o *pipeline.Output) string {
 		return reason(fmt.Sprintf("%s %s %s tries=%d", o.Topic, o.Key, v.Reason, v.Tries), v.Message)
 	}
 	return fmt.Sprintf("%s %s %T", o.Topic, o.Key, o.Value)
+}
+
+// row is a company or a deal.
+func row(o *pipeline.Output, name, stage string, fs []schemas.Field, company *schemas.Link, from *schemas.Provenance, warnings []schemas.Field, status string) string {
+	line := o.Topic + " " + o.Key + " " + value(&name)
+	if stage != "" {
+		line += " in " + value(&stage)
+	}
+	line += fields(fs)
+	if company != nil {
+		line += " of " + path(*company)
+	}
+	if from.Snapshot {
+		line += " snapshot"
+	}
+	if status != "active" {
+		line += " " + status
+	}
+	for _, f := range warnings {
+		line += " warning " + f.Name + "=" + value(f.Value)
+	}
+	return line
 }
 
 func reason(line, why string) string {

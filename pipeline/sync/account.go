@@ -32,6 +32,7 @@ func (w *world) adopt(c *schemas.TenantConfig) error {
 				return err
 			}
 			w.timer(w.tx.Now, timerSweep, "")
+			w.timer(w.tx.Now, timerLater, laterRows)
 		}
 	}
 	w.orgs = orgs
@@ -95,6 +96,9 @@ func (w *world) dropFormer(p *person) {
 		w.dropRival(p, l.Provider, l.Object, l.ID)
 		return true
 	})
+	if p.Status == statusOutOfScope {
+		p.standing()
+	}
 }
 
 // account is the tenant's account of a CRM; nil if it has none.

@@ -279,7 +279,7 @@ func (w *world) redrivePerson(provider, key string) error {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "the CRM's record is not this person's any more")
 	}
 	l.Refused = nil
-	w.outbound(p)
+	w.outbound(p, false)
 	w.save(p)
 	return nil
 }

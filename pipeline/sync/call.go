@@ -132,6 +132,9 @@ func (w *world) settleFate(c *call) error {
 	case len(c.Activities) == 0:
 		c.Person = "" // whoever has a record by then
 	}
+	if ps.Status == statusOutOfScope {
+		return w.holdCall(c, "the person's record is out of the tenant's scope")
+	}
 	return w.holdCall(c, "the person has no record in a CRM")
 }
 
@@ -306,7 +309,7 @@ func (w *world) target(ps *person, provider string, a *activity) (target *link) 
 	pr, _ := w.profile(provider)
 	for i := range ps.Links {
 		l := &ps.Links[i]
-		if l.Provider != provider || l.Deleted {
+		if l.Provider != provider || !l.live() {
 			continue
 		}
 		if a != nil && a.Person.Object == l.Object && a.Person.ID == l.ID {

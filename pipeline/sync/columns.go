@@ -15,7 +15,7 @@ const columnsSetting = "columns."
 // withColumns is the account with what its mapping reads and writes beside the default.
 func (w *world) withColumns(a schemas.Account) schemas.Account {
 	cloned := false
-	for _, o := range w.lines.Objects() {
+	for _, o := range slices.Concat(w.lines.Objects(), w.lines.Tables()) {
 		if o.Provider != a.Provider {
 			continue
 		}

@@ -201,7 +201,7 @@ func (p *person) settled(field string) {
 // recordOf is the first record of a CRM, for whoever looks at a conflict.
 func (p *person) recordOf(provider string) schemas.Link {
 	for i := range p.Links {
-		if l := &p.Links[i]; l.Provider == provider && !l.Deleted {
+		if l := &p.Links[i]; l.Provider == provider && l.live() {
 			return schemas.Link{Provider: provider, Object: l.Object, ID: l.ID}
 		}
 	}

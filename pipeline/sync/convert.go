@@ -90,6 +90,9 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 			l.Known = w.carriedOver(old, o)
 		}
 		lp.Links = append(lp.Links, l)
+		if to := w.lines.Object(is.Provider, is.Object); l.Account != "" && to != nil && to.Follows != "" {
+			w.follow(is.Provider, "", l.Account, lp.ID)
+		}
 		w.setText(kindLink, cid, lp.ID)
 		w.read(is.Provider, is.Object, is.ID) // it may have been there before, with values of its own
 		cp = lp

@@ -192,7 +192,7 @@ func (w *world) leadLinked(m *madeLead, pr *profile.Profile) error {
 	} else if !known && m.Person != "" {
 		w.setText(kindLink, lid, m.Person)
 	}
-	return w.merge(pr, m.Object, m.ID, w.tx.Now, fields, false)
+	return w.merge(pr, m.Object, m.ID, w.tx.Now, fields, saying{found: true, part: true})
 }
 
 // leadFields are what the CRM wants of any, what the tenant gives to new records, then

@@ -9,28 +9,28 @@ import (
 	"github.com/crmstream/crmstream/schemas/profile"
 )
 
-// outbound writes to each CRM record what it lacks. It reports whether a warning came
-// or went.
-func (w *world) outbound(p *person) (warned bool) {
+// outbound writes to each CRM record what it lacks; while it is loading, that nobody may
+// be called alone (B34). It reports whether a warning came or went.
+func (w *world) outbound(p *person, loading bool) (warned bool) {
 	for i := range p.Links {
 		l := &p.Links[i]
 		acc := w.account(l.Provider)
 		o := w.lines.Object(l.Provider, l.Object)
-		if o == nil || l.Deleted || acc == nil {
+		if o == nil || !l.live() || acc == nil {
 			continue
 		}
-		warned = w.outboundTo(p, l, o, acc) || warned
+		warned = w.outboundTo(p, l, o, acc, loading) || warned
 	}
 	return warned
 }
 
-func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.Account) (warned bool) {
+func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.Account, loading bool) (warned bool) {
 	var fields []schemas.Field
 	var missing *mapping.Line // required, and not as it must be
 	var needs []string
 	why, priority := "", pipeline.PriorityField
 	for _, m := range o.Lines {
-		if !m.Outbound() || !p.takes(l, m) {
+		if !m.Outbound() || loading && m.Role != profile.DoNotCall || !p.takes(l, m) {
 			continue
 		}
 		if p.disputed(m.Dialer) {

@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"strings"
+
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -12,8 +14,26 @@ func (w *world) pageEnd(p *profile.Profile, m *schemas.PageMarker) error {
 	if !ok || !m.Last {
 		return nil
 	}
-	_, err := w.mark(kindLoaded, p.Provider+"\x00"+src.Object)
-	return err
+	if strings.HasSuffix(m.Source, profile.Again) {
+		w.timer(w.tx.Now, timerLater, laterLoaded)
+		return nil
+	}
+	had, err := w.mark(kindLoaded, p.Provider+"\x00"+src.Object)
+	if err != nil || had {
+		return err
+	}
+	for i := range p.Sources { // of all kinds of record that stand for a person
+		if w.lines.Object(p.Provider, p.Sources[i].Object) == nil {
+			continue
+		}
+		if done, err := w.loaded(p.Provider, p.Sources[i].Object); err != nil || !done {
+			return err
+		}
+	}
+	if w.lines.Object(p.Provider, src.Object) != nil {
+		w.timer(w.tx.Now, timerLater, laterLoaded)
+	}
+	return nil
 }
 
 func (w *world) loaded(provider, object string) (bool, error) {

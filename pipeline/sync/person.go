@@ -21,6 +21,7 @@ const (
 	statusCRMDeleted    = "crm_deleted"
 	statusDialerDeleted = "dialer_deleted" // the CRM may still have it
 	statusMerged        = "merged"         // it is part of another
+	statusOutOfScope    = "out_of_scope"   // the CRMs' records of it are not synced
 )
 
 // maxLinks bounds the CRM records of one person: more are a shared number or
@@ -87,15 +88,15 @@ func (w *world) record(p *profile.Profile, c *schemas.CRMChange) error {
 	if r.Deleted {
 		return w.deleted(p, c.Object, c.ID)
 	}
-	snapshot := false
+	how := saying{snapshot: r.Cause == causeAgain, again: r.Cause == causeAgain, found: r.Cause == schemas.KindFind}
 	if r.Cause == "page" {
 		done, err := w.loaded(c.Provider, c.Object)
 		if err != nil {
 			return err
 		}
-		snapshot = !done
+		how.snapshot = !done
 	}
-	return w.merge(p, c.Object, c.ID, r.ModifiedAt, r.Fields, snapshot)
+	return w.merge(p, c.Object, c.ID, r.ModifiedAt, r.Fields, how)
 }
 
 // deleted stops dialling and keeps the history (B8).
@@ -120,19 +121,26 @@ func (w *world) deleted(p *profile.Profile, object, id string) error {
 	}
 	if !alive {
 		ps.Status = statusCRMDeleted
+	} else if ps.Status == statusActive {
+		ps.standing() // what is left may be out of scope
 	}
 	return w.store(&edit{p: ps, changed: true, dirty: true, origin: p.Provider, at: w.tx.Now})
 }
 
 // merge applies what a CRM says of one of its records.
-func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []schemas.Field, snapshot bool) error {
+func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []schemas.Field, how saying) error {
 	o := w.lines.Object(p.Provider, object)
 	if o == nil || id == "" {
 		return nil // an object that nobody mapped
 	}
 	if o.Conversion != nil {
 		if to, ok := find(fields, o.Conversion.ID); ok && !blank(to) {
-			return w.converted(p, o, id, *to, at, fields, snapshot)
+			return w.converted(p, o, id, *to, at, fields, how.snapshot)
+		}
+	}
+	if o.Scope != nil {
+		if in, err := w.enters(p, o, id, fields, how); err != nil || !in {
+			return err
 		}
 	}
 	e, l, err := w.owner(p, o, id, fields)
@@ -140,13 +148,19 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		return err
 	}
 	// A time that has not come yet would win over everything until it comes.
-	e.origin, e.at, e.snapshot = p.Provider, min(at, w.tx.Now), snapshot
+	e.origin, e.at, e.snapshot = p.Provider, min(at, w.tx.Now), how.snapshot
 	at = e.at
 	if l.Deleted {
 		l.Deleted, e.p.Status, e.changed, e.linked = false, statusActive, true, true
 	}
+	if (o.Scope != nil || l.Out) && w.judge(e, l, o, fields, &how) {
+		return w.store(e)
+	}
 	if o.AccountField != "" {
 		if v, ok := find(fields, o.AccountField); ok && !blank(v) && l.Account != *v {
+			if o.Follows != "" {
+				w.follow(p.Provider, l.Account, *v, e.p.ID)
+			}
 			l.Account, e.dirty = *v, true
 		}
 	}
@@ -160,6 +174,12 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			continue
 		}
 		old, known := find(before, m.CRM)
+		if how.again && known {
+			if _, has := e.p.field(m.Dialer); has || m.Role == profile.DoNotCall {
+				continue // the field is not new: what lives counts (B32)
+			}
+			known = false
+		}
 		if known && m.Alike(w.env, old, v) {
 			continue // what is known already: an echo, or nothing new (P7)
 		}

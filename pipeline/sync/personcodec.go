@@ -41,7 +41,8 @@ func encodePerson(p *person) []byte {
 					b = binary.AppendVarint(appendOptional(appendText(b, l.Sent[k].Name), l.Sent[k].Value), l.Sent[k].Until)
 				}
 			}
-			b = append(b, 0)
+			b = appendBool(append(b, 0), l.Out)
+			b = binary.AppendVarint(appendFields(b, l.Scope), l.ScopeAt)
 		}
 	}
 	b = append(b, 0)
@@ -113,7 +114,8 @@ func decodePerson(b []byte, p *person) error {
 		p.Links = grow(p.Links, n)
 		for range n {
 			p.Links = append(p.Links, link{Provider: d.text(), Object: d.text(), ID: d.text(),
-				Known: d.fields(), Wanted: d.fields(), Refused: d.fields(), Account: d.text(), Deleted: d.byte() == 1, Revision: d.long(), Generation: d.long(), Warnings: d.fields(), Sent: d.sent()})
+				Known: d.fields(), Wanted: d.fields(), Refused: d.fields(), Account: d.text(), Deleted: d.byte() == 1, Revision: d.long(), Generation: d.long(), Warnings: d.fields(), Sent: d.sent(),
+				Out: d.byte() == 1, Scope: d.fields(), ScopeAt: d.long()})
 		}
 	})
 	p.ContactID = d.optional(new(string))

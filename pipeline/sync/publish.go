@@ -15,7 +15,7 @@ func (w *world) store(e *edit) error {
 	}
 	// Unchanged, too: a CRM told a value that lost against a newer one of ours; it is
 	// told again.
-	if !e.silent && w.outbound(e.p) {
+	if !e.silent && w.outbound(e.p, e.snapshot) {
 		e.changed = true
 	}
 	if e.changed {
@@ -113,7 +113,7 @@ func (w *world) publish(e *edit) {
 		c.Fields = append(c.Fields, schemas.Field{Name: p.Fields[i].Name, Value: p.Fields[i].Value})
 	}
 	for i := range p.Links {
-		if l := &p.Links[i]; !l.Deleted {
+		if l := &p.Links[i]; l.live() {
 			c.Links = append(c.Links, schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID})
 			c.Warnings = appendWarnings(c.Warnings, l)
 		}

@@ -77,7 +77,12 @@ func (w *world) settle(st *pipeline.Settlement) error {
 		case ours:
 			return w.activityGone(st.Provider, key, st.Message)
 		case st.Object == p.Deal.Object:
-			return w.dealRead(p, st.ID, true, nil)
+			if err := w.dealRead(p, st.ID, true, nil); err != nil {
+				return err
+			}
+		}
+		if t := w.lines.Table(st.Provider, st.Object); t != nil {
+			return w.tableGone(t, st.ID, 0)
 		}
 		return w.deleted(p, st.Object, st.ID)
 	}

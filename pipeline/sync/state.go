@@ -112,6 +112,11 @@ type link struct {
 	// Sent are values that were on their way when another one took their place: what the
 	// CRM says of them later is no word of its own.
 	Sent []sentValue `avro:"sent"`
+	// Out says that it does not satisfy the tenant's scope; Scope is what the scope asks for,
+	// by the CRM's names, as the CRM said it at ScopeAt.
+	Out     bool            `avro:"out"`
+	Scope   []schemas.Field `avro:"scope"`
+	ScopeAt int64           `avro:"scope_at"` // ms
 }
 
 // sentValue is a value of ours, in the CRM's form, that a record may say it has.

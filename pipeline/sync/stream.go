@@ -139,15 +139,22 @@ func (p *position) knows(cursor string) bool {
 }
 
 func (w *world) pushed(p *profile.Profile, c *schemas.CRMChange) error {
+	t := w.lines.Table(c.Provider, c.Object)
 	for _, id := range c.Stream.RecordIDs {
 		if p.NormalizeID != nil {
 			id = p.NormalizeID(id)
 		}
 		var err error
+		if t != nil {
+			if err := w.tablePushed(p, t, id, c.Stream); err != nil {
+				return err
+			}
+			continue
+		}
 		switch c.Stream.ChangeType {
 		case "CREATE", "UPDATE":
 			w.live = true
-			err = w.merge(p, c.Object, id, c.Stream.ModifiedAt, c.Stream.Fields, false)
+			err = w.merge(p, c.Object, id, c.Stream.ModifiedAt, c.Stream.Fields, saying{part: c.Stream.ChangeType == "UPDATE", created: c.Stream.ChangeType == "CREATE"})
 		case "DELETE", "GAP_DELETE":
 			err = w.deleted(p, c.Object, id)
 		default: // UNDELETE and gaps say that something is so, not what

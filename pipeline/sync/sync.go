@@ -115,6 +115,7 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 	if ok && old.Version >= c.Version {
 		return nil // a repeat
 	}
+	was := w.lines
 	lines, problems := w.s.base.Compile(c)
 	if bad := mapping.Errors(problems); len(bad) > 0 && !c.Removed {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "the configuration can't be: %s: %s (crmstream tenants lint says all of it)", bad[0].List, bad[0])
@@ -150,6 +151,11 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 		return err
 	}
 	w.want.Accounts = c
+	if ok && !old.Removed {
+		if err := w.readAgain(was, old, c); err != nil {
+			return err
+		}
+	}
 	if ok && reconsiders(old, c) {
 		w.timer(w.tx.Now, timerReconsider, "")
 	}
@@ -230,18 +236,26 @@ func (w *world) change(c *schemas.CRMChange) error {
 	case n != 1:
 		return pipeline.Rejectf(schemas.ReasonInvalid, "a change must have exactly one body, it has %d", n)
 	case c.Record != nil:
+		t := w.lines.Table(c.Provider, c.Object)
 		if p.Deal.Object != "" && c.Object == p.Deal.Object {
 			if err := w.dealRead(p, c.ID, c.Record.Deleted, c.Record.Fields); err != nil {
 				return err
 			}
-		} else if ours, err := w.activityRead(c, c.Record.Deleted, c.Record.Fields); err != nil || ours {
-			return err
+		} else if t == nil {
+			if ours, err := w.activityRead(c, c.Record.Deleted, c.Record.Fields); err != nil || ours {
+				return err
+			}
+		}
+		if t != nil {
+			return w.tableRead(p, t, c)
 		}
 		return w.record(p, c)
 	case c.Stream != nil:
 		return w.stream(p, c)
 	case c.Hint != nil:
-		w.read(c.Provider, c.Object, c.ID)
+		if kindOf(w.lines, c.Provider, c.Object) != nil { // else it is off, or nobody's
+			w.read(c.Provider, c.Object, c.ID)
+		}
 		return nil
 	case c.Reference != nil:
 		return w.reference(c)
@@ -291,7 +305,7 @@ func (w *world) reference(c *schemas.CRMChange) error {
 func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipeline.Intents, ok bool, err error) {
 	w := &world{s: s, tx: tx, t: tx.Tenant(tm.Tenant), ref: "timer"}
 	switch tm.Kind {
-	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain, timerReconsider, timerAskedFor, timerReread, timerConverted:
+	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain, timerReconsider, timerAskedFor, timerReread, timerConverted, timerLater:
 	default:
 		return w.want, false, nil
 	}
@@ -334,6 +348,8 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipel
 		err = w.moveCalls(tm.ID)
 	case timerReconsider:
 		err = w.reconsider(tm.ID)
+	case timerLater:
+		err = w.later(tm.ID)
 	case timerAskedFor:
 		w.askedForNoMore(tm.ID)
 	case timerReread:

@@ -197,7 +197,7 @@ func (p *person) takes(l *link, m *mapping.Line) bool {
 		return true
 	}
 	for i := range p.Links {
-		if first := &p.Links[i]; first.Provider == l.Provider && first.Object == l.Object && !first.Deleted {
+		if first := &p.Links[i]; first.Provider == l.Provider && first.Object == l.Object && first.live() {
 			return first == l || first.ID == l.ID
 		}
 	}

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"strings"
 	"time"
 
 	"github.com/crmstream/crmstream/schemas"
@@ -60,6 +61,17 @@ type Conversion struct {
 	ID      string // field that holds its id; blank = nothing was made of it
 	Account string // field that holds the id of its company
 	Refused string // the CRM's code for a write to a record that became another
+}
+
+// Table is a kind of CRM record that stands for no person: a company, or a deal. Its
+// records are read, and never written.
+type Table struct {
+	Entity   string // schemas.EntityAccount, schemas.EntityOpportunity
+	Name     string // "Account", "deals"
+	Mappings []Mapping
+	// Relation begins the names of its fields where records of persons show them: "Account.";
+	// "" = none does.
+	Relation string
 }
 
 // Source is something that is read page by page, or pushed as a stream.
@@ -213,6 +225,7 @@ type Limits struct {
 type Profile struct {
 	Provider string
 	Objects  []Object // by Rank
+	Tables   []Table
 	Activity Activity
 	// Targets are what events may become; Events says what they become where a tenant says
 	// nothing: a type that is not there becomes nothing.
@@ -238,6 +251,16 @@ func (p *Profile) ObjectByName(name string) (*Object, bool) {
 	return nil, false
 }
 
+// TableByName returns the table of that name.
+func (p *Profile) TableByName(name string) (*Table, bool) {
+	for i := range p.Tables {
+		if p.Tables[i].Name == name {
+			return &p.Tables[i], true
+		}
+	}
+	return nil, false
+}
+
 // TargetByName returns the target of that name.
 func (p *Profile) TargetByName(name string) (*Target, bool) {
 	for i := range p.Targets {
@@ -248,8 +271,13 @@ func (p *Profile) TargetByName(name string) (*Target, bool) {
 	return nil, false
 }
 
-// SourceByName returns the source of that name.
+// Again ends the name of a source that is read from its beginning once more, beside
+// and behind everything else.
+const Again = "~again"
+
+// SourceByName returns the source of that name, whether it is read once more or not.
 func (p *Profile) SourceByName(name string) (*Source, bool) {
+	name = strings.TrimSuffix(name, Again)
 	for i := range p.Sources {
 		if p.Sources[i].Name == name {
 			return &p.Sources[i], true

@@ -77,7 +77,7 @@ func printStatus(w io.Writer, r *status.Report, most int) error {
 	}
 	rows = nil
 	for _, t := range r.Tenants[:min(most, len(r.Tenants))] {
-		rows = append(rows, []string{t.Tenant, t.Provider, t.State, strconv.FormatInt(t.Pending, 10), strconv.FormatFloat(t.Errors, 'f', 1, 64) + "%", t.Cause})
+		rows = append(rows, []string{t.Tenant, t.Provider, t.State, strconv.FormatInt(t.Pending, 10), strconv.FormatFloat(t.Errors, 'f', 1, 64) + "%", cause(&t)})
 	}
 	fmt.Fprintln(w)
 	if err := table(w, "TENANT CRM STATE WAITING ERRORS CAUSE", rows); err != nil {
@@ -94,4 +94,16 @@ func orDash(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// cause says why an account is not well, and what is done in the background.
+func cause(t *status.Tenant) string {
+	var words []string
+	if t.Cause != "" {
+		words = append(words, t.Cause)
+	}
+	for _, what := range t.Rereading {
+		words = append(words, "reading again "+what)
+	}
+	return strings.Join(words, "; ")
 }

@@ -277,6 +277,12 @@ func objects(p *profile.Profile, entity string) []string {
 		}
 	case schemas.EntityCall:
 		names = append(names, p.Activity.Object)
+	default:
+		for i := range p.Tables {
+			if p.Tables[i].Entity == entity {
+				names = append(names, p.Tables[i].Name)
+			}
+		}
 	}
 	return names
 }
@@ -306,10 +312,8 @@ func (r *reader) target(entity, text string, n strictyaml.Node) (t target, ok bo
 		return target{in[0], first, rest}, true
 	case len(in) > 1:
 		n.Wrong("name the CRM: "+in[0]+"."+text, "%s is in %s", first, strings.Join(in, " and in "))
-	case entity == schemas.EntityContact || entity == schemas.EntityCall:
-		n.Wrong(near.DidYouMean(first, known), "no CRM of the tenant has the kind of record %q", first)
 	default:
-		return target{object: first, field: rest}, true
+		n.Wrong(near.DidYouMean(first, known), "no CRM of the tenant has the kind of record %q", first)
 	}
 	return t, false
 }

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/strictyaml"
 	"github.com/crmstream/crmstream/connectors"
@@ -40,8 +42,8 @@ func RunTests(d *Document, providers []connectors.Provider) (failed strictyaml.M
 	env := c.Env
 	env.Scripts = host
 	for _, t := range d.Tests {
-		for _, o := range c.Objects() {
-			if t.Entity != schemas.EntityContact || !hasAccount(&d.Config, o.Provider) || !t.beside(o) {
+		for _, o := range slices.Concat(c.Objects(), c.Tables()) {
+			if t.Entity != cmp.Or(o.Entity, schemas.EntityContact) || !hasAccount(&d.Config, o.Provider) || !t.beside(o) {
 				continue
 			}
 			for _, l := range o.Lines {

@@ -76,6 +76,8 @@ type Tenant struct {
 	Errors   float64 `json:"errors"` // percent of the last 24 hours
 	Cause    string  `json:"cause,omitempty"`
 	At       int64   `json:"at"` // ms since 1970 UTC
+	// Rereading are sources that are read from their beginning once more.
+	Rereading []string `json:"rereading,omitempty"`
 }
 
 // Gather returns the report. cl must read from the start, read_committed, with control
@@ -319,7 +321,7 @@ func (r *Report) tenants(ctx context.Context, adm *kadm.Client, cl *kgo.Client, 
 			return err
 		}
 		if h, ok := v.(*schemas.SyncHealth); ok {
-			newest[string(rec.Key)] = Tenant{h.Tenant, h.Provider, h.State, h.PendingRecords, h.ErrorRateLast24h, h.Cause, h.At}
+			newest[string(rec.Key)] = Tenant{h.Tenant, h.Provider, h.State, h.PendingRecords, h.ErrorRateLast24h, h.Cause, h.At, h.Rereading}
 		}
 		return nil
 	})
