@@ -28,6 +28,12 @@ type CRMChange struct {
 	Reference *Reference `avro:"reference"`
 }
 
+// Causes of a RecordRead; KindRead and KindFind are those of an attempt.
+const (
+	CausePage  = "page"
+	CauseAgain = "again"
+)
+
 // RecordRead is the state of one CRM record as a page or a read returned it.
 type RecordRead struct {
 	// When the record was last modified, by the CRM's clock, in ms since 1970 UTC, e.g. 1772386200000. From
@@ -40,8 +46,8 @@ type RecordRead struct {
 	// The mapped fields that the CRM returned, by the CRM's names, e.g. FirstName, Email. A null value is empty there. Of
 	// a record that is too large for Kafka the largest fields are left out. Personal data.
 	Fields []Field `avro:"fields"`
-	// How it was read: e.g. "page" (with its source, page by page), "read" (by id). Pages before a source's first
-	// end are the initial load.
+	// How it was read: e.g. "page" (with its source, page by page), "again" (likewise, of a source that is read once more for a field or a
+	// scope that is new), "read" (by id), "find" (by number). Pages before a source's first end are the initial load.
 	Cause string `avro:"cause"`
 	// Id of the attempt that read it, as on crm.commands, e.g. "3-1042".
 	AttemptID string `avro:"attempt_id"`

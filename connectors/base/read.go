@@ -15,13 +15,17 @@ import (
 // extra ones. Outbound fields are left out: an account may lack them, and one unknown
 // field can refuse a whole read. They are sorted; nil = the object is not read.
 func Columns(p *profile.Profile, object string, extra ...string) []string {
-	o, ok := p.ObjectByName(object)
-	if !ok {
+	var mappings []profile.Mapping
+	if o, ok := p.ObjectByName(object); ok {
+		mappings = o.Mappings
+	} else if t, ok := p.TableByName(object); ok {
+		mappings = t.Mappings
+	} else {
 		return nil
 	}
 	cols := slices.Clone(extra)
-	for _, m := range o.Mappings {
-		if m.Direction != profile.Outbound {
+	for _, m := range mappings {
+		if m.Direction != profile.Outbound && !m.Optional {
 			cols = append(cols, m.CRM)
 		}
 	}
@@ -132,6 +136,15 @@ func (t *Attempt) NotSought(err error, outcome rest.Outcome) {
 		e.Class, outcome = schemas.ErrPermanent, schemas.Sent
 	}
 	t.Fail(&e, outcome)
+}
+
+// PageCause is the cause of the records of the page: whether their source is read on, or
+// once more.
+func (t *Attempt) PageCause() string {
+	if strings.HasSuffix(t.At.Page.Source, profile.Again) {
+		return schemas.CauseAgain
+	}
+	return schemas.CausePage
 }
 
 // PageLimit is how many records the page may have.

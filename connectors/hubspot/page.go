@@ -93,17 +93,18 @@ func ask[T any](ctx context.Context, a *attempt, by *rest.Client, method, path s
 }
 
 func (a *attempt) readPage(ctx context.Context) {
-	first, phases, page := listing, []string{searching}, a.contactPage
-	switch a.At.Page.Source {
-	case contacts:
+	src, ok := theProfile.SourceByName(a.At.Page.Source)
+	if !ok {
+		a.Invalid("source " + a.At.Page.Source + " is not known")
+		return
+	}
+	first, phases, page := listing, []string{searching}, a.recordPage
+	switch src.Name {
 	case outcomesOf:
 		a.dispositionPage(ctx)
 		return
 	case owners:
 		first, phases, page = active, []string{archived}, a.ownerPage
-	default:
-		a.Invalid("source " + a.At.Page.Source + " is not known")
-		return
 	}
 	cur, err := parseCursor(a.At.Page.Cursor, first, phases...)
 	if err != nil {
@@ -115,22 +116,24 @@ func (a *attempt) readPage(ctx context.Context) {
 	}
 }
 
-// contactPage reads one page of contacts: the whole list once, then what changed.
-func (a *attempt) contactPage(ctx context.Context, cur cursor, limit int) (next cursor, last, ok bool) {
-	extra, _ := a.Extra(contacts) // a property that the portal lacks is passed over by it
-	cols := base.With(columns(contacts), extra)
-	props := slices.Concat(cols, always)
+// recordPage reads one page of records: the whole list once, then what changed.
+func (a *attempt) recordPage(ctx context.Context, cur cursor, limit int) (next cursor, last, ok bool) {
+	src, _ := theProfile.SourceByName(a.At.Page.Source)
+	object := src.Object
+	extra, _ := a.Extra(object) // a property that the portal lacks is passed over by it
+	cols := base.With(columns(object), extra)
+	props := slices.Concat(cols, always(object))
 	var got *listed[record]
 	var res *base.Reply
 	if cur.phase == listing {
 		q := url.Values{"limit": {strconv.Itoa(limit)}, "properties": {strings.Join(props, ",")}}
-		got, res, ok = list[record](ctx, a, objectsPath+contacts, q, cur.after)
+		got, res, ok = list[record](ctx, a, objectsPath+object, q, cur.after)
 	} else {
-		fs := []filter{{"lastmodifieddate", "GTE", strconv.FormatInt(cur.since, 10)}}
+		fs := []filter{{modified(object), "GTE", strconv.FormatInt(cur.since, 10)}}
 		if cur.after != "" {
 			fs = append(fs, filter{"hs_object_id", "GT", cur.after})
 		}
-		got, res, ok = a.searchFor(ctx, contacts, searchRequest{Groups: []filterGroup{{fs}}, Limit: limit, Properties: props,
+		got, res, ok = a.searchFor(ctx, object, searchRequest{Groups: []filterGroup{{fs}}, Limit: limit, Properties: props,
 			Sorts: []sorting{{"hs_object_id", "ASCENDING"}}})
 	}
 	if !ok {
@@ -146,7 +149,7 @@ func (a *attempt) contactPage(ctx context.Context, cur cursor, limit int) (next 
 			a.Unread(res.Status, "a record has no id")
 			return cur, false, false
 		}
-		if !a.Emit(ctx, 0, a.person(rec, contacts, cols, "page")) {
+		if !a.Emit(ctx, 0, a.person(rec, object, cols, a.PageCause())) {
 			return cur, false, false
 		}
 		if cur.phase == searching {

@@ -48,6 +48,27 @@ var theProfile = &profile.Profile{
 		{Dialer: "call_count", CRM: "num_calls", Direction: profile.Outbound, Optional: true},
 		{Dialer: "ai_score", CRM: "ai_call_score", Direction: profile.Outbound, Optional: true},
 	}, AccountField: company}},
+	Tables: []profile.Table{
+		{Entity: schemas.EntityAccount, Name: companies, Mappings: []profile.Mapping{
+			{Dialer: "name", CRM: "name", Direction: profile.Inbound},
+			{Dialer: "domain", CRM: "domain", Direction: profile.Inbound},
+			{Dialer: "website", CRM: "website", Direction: profile.Inbound},
+			{Dialer: "phone", CRM: "phone", Direction: profile.Inbound},
+			{Dialer: "industry", CRM: "industry", Direction: profile.Inbound},
+			{Dialer: "owner_email", CRM: "hubspot_owner_id", Direction: profile.Inbound, Role: profile.Owner},
+		}},
+		{Entity: schemas.EntityOpportunity, Name: deals, Mappings: []profile.Mapping{
+			{Dialer: "name", CRM: "dealname", Direction: profile.Inbound},
+			{Dialer: "stage", CRM: "dealstage", Direction: profile.Inbound},
+			{Dialer: "amount", CRM: "amount", Direction: profile.Inbound},
+			{Dialer: "currency", CRM: "deal_currency_code", Direction: profile.Inbound},
+			{Dialer: "close_date", CRM: "closedate", Direction: profile.Inbound},
+			{Dialer: "closed", CRM: "hs_is_closed", Direction: profile.Inbound},
+			{Dialer: "won", CRM: "hs_is_closed_won", Direction: profile.Inbound},
+			{Dialer: "owner_email", CRM: "hubspot_owner_id", Direction: profile.Inbound, Role: profile.Owner},
+			{Dialer: "account_id", CRM: "hs_primary_associated_company", Direction: profile.Inbound},
+		}},
+	},
 	// No identity of its own: whether a portal has a unique property is a setting.
 	Activity: profile.Activity{Object: calls, Render: render, Body: body("hs_call_body"), OwnerField: "hubspot_owner_id", RecordingField: "hs_call_recording_url", HasNumbers: true, Needs: []string{"hs_timestamp"},
 		Disposition: profile.Disposition{Field: "hs_call_disposition", Listed: true, IDs: dispositions, Defaults: outcomes}},
@@ -68,6 +89,8 @@ var theProfile = &profile.Profile{
 		{Name: owners, Object: owner, Limit: batch, Every: everyOwners},
 		{Name: outcomesOf, Object: outcomeOf, Limit: batch, Every: everyOwners},
 		{Name: contacts, Object: contacts, Limit: batch, Every: every},
+		{Name: companies, Object: companies, Limit: batch, Every: every},
+		{Name: deals, Object: deals, Limit: batch, Every: every},
 	},
 	Limits: profile.Limits{Upsert: batch, Update: batch, Create: batch, Read: batch, InFlight: 4, Gap: 110 * time.Millisecond},
 }
@@ -81,7 +104,6 @@ var extra = map[string][]string{
 	calls:    {"hs_call_body"},
 	meetings: {"hs_meeting_body"},
 	tasks:    {"hs_task_body"},
-	deals:    {"dealstage", "hs_is_closed"},
 }
 
 func columns(object string) []string {
@@ -91,5 +113,13 @@ func columns(object string) []string {
 	return extra[object]
 }
 
+// modified is the property that says when a record was last changed.
+func modified(object string) string {
+	if object == contacts {
+		return "lastmodifieddate"
+	}
+	return "hs_lastmodifieddate"
+}
+
 // always are the properties that are read beside those.
-var always = []string{"hs_merged_object_ids", "lastmodifieddate"}
+func always(object string) []string { return []string{"hs_merged_object_ids", modified(object)} }

@@ -30,7 +30,7 @@ func (a *attempt) read(ctx context.Context) {
 		inputs = append(inputs, ref{id})
 	}
 	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodPost, objectsPath+a.At.Object+"/batch/read", nil,
-		map[string]any{"properties": slices.Concat(cols, always), "inputs": inputs})
+		map[string]any{"properties": slices.Concat(cols, always(a.At.Object)), "inputs": inputs})
 	var got answer
 	switch {
 	case res != nil && rest.ClassOf(err) == schemas.ErrNotFound: // none of them is there
@@ -94,7 +94,7 @@ func missing(r *schemas.ItemResult, errs []fault) {
 
 // person makes the change of one record.
 func (a *attempt) person(rec *record, object string, cols []string, cause string) *schemas.CRMChange {
-	stamp := rec.value("lastmodifieddate")
+	stamp := rec.value(modified(object))
 	if stamp == "" {
 		stamp = rec.UpdatedAt
 	}

@@ -77,10 +77,17 @@ func (provider) Receive(r *http.Request, body []byte, url, secret string, now ti
 	return out, nil
 }
 
-// hints are what one event says of contacts; other objects give none.
+// hinted are the kinds of record of which webhooks are heard, by their names there.
+var hinted = map[string]string{"contact": contacts, "0-1": contacts, "company": companies, "0-2": companies, "deal": deals, "0-3": deals}
+
+// hints are what one event says of contacts, companies and deals; other objects give none.
 func hints(e *event, now time.Time) []connectors.WebhookEvent {
-	object, what, _ := strings.Cut(e.Type, ".")
-	if object != "contact" && (object != "object" || e.ObjectType != "0-1") || !number.MatchString(e.Portal.String()) {
+	kind, what, _ := strings.Cut(e.Type, ".")
+	if kind == "object" {
+		kind = e.ObjectType
+	}
+	object, ok := hinted[kind]
+	if !ok || !number.MatchString(e.Portal.String()) {
 		return nil
 	}
 	occurred, _ := e.OccurredAt.Int64() // 0 = not said
@@ -90,7 +97,7 @@ func hints(e *event, now time.Time) []connectors.WebhookEvent {
 			return
 		}
 		out = append(out, connectors.WebhookEvent{Account: e.Portal.String(), Change: schemas.CRMChange{Provider: name, Account: e.Portal.String(),
-			Object: contacts, ID: id.String(), ObservedAt: now.UnixMilli(), Hint: &schemas.Hint{OccurredAt: occurred, Kind: kind}}})
+			Object: object, ID: id.String(), ObservedAt: now.UnixMilli(), Hint: &schemas.Hint{OccurredAt: occurred, Kind: kind}}})
 	}
 	switch what {
 	case "merge":

@@ -58,7 +58,7 @@ func TestReceive(t *testing.T) {
 	for _, e := range got {
 		have = append(have, e.Account+" "+e.Change.Object+" "+e.Change.ID+" "+e.Change.Hint.Kind)
 	}
-	want := "62515 contacts 123 changed,62515 contacts 267448862446 deleted,9 contacts 2 merged,9 contacts 1 merged,9 contacts 3 changed"
+	want := "62515 contacts 123 changed,62515 contacts 267448862446 deleted,62515 deals 8 changed,9 contacts 2 merged,9 contacts 1 merged,9 contacts 3 changed"
 	if s := strings.Join(have, ","); s != want {
 		t.Errorf("got  %s\nwant %s", s, want)
 	}
@@ -181,7 +181,7 @@ func TestEventCorners(t *testing.T) {
 		{"ids as text, a time with a fraction", `[{"portalId":"1","subscriptionType":"contact.creation","objectId":"5","occurredAt":1.5}]`, "1/5 changed@0"},
 		{"no portal, no record, nonsense", `[{"subscriptionType":"contact.creation","objectId":5},{"portalId":1,"subscriptionType":"contact.creation"},{"portalId":1,"subscriptionType":"contact.creation","objectId":0},{"portalId":-1,"subscriptionType":"contact.creation","objectId":5},{"portalId":1,"subscriptionType":"contact.creation","objectId":1e3}]`, ""},
 		{"of a form that nobody knows, beside a good one", `[{"portalId":{},"subscriptionType":7},null,"x",{"portalId":1,"subscriptionType":"contact.creation","objectId":5}]`, "1/5 changed@0"},
-		{"another object and another kind", `[{"portalId":1,"subscriptionType":"company.creation","objectId":5},{"portalId":1,"subscriptionType":"contact.newKind","objectId":5},{"portalId":1,"subscriptionType":"contact","objectId":5}]`, ""},
+		{"another object and another kind", `[{"portalId":1,"subscriptionType":"ticket.creation","objectId":5},{"portalId":1,"subscriptionType":"contact.newKind","objectId":5},{"portalId":1,"subscriptionType":"contact","objectId":5}]`, ""},
 		{"no list", `{"portalId":1}`, "400"},
 		{"nothing", ``, "400"},
 		{"two documents", `[][]`, "400"},

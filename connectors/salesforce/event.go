@@ -50,8 +50,10 @@ func (c *conn) event(data json.RawMessage) (replay string, ch *schemas.CRMChange
 	if err := json.Unmarshal(body["ChangeEventHeader"], &h); err != nil {
 		return replay, nil, fmt.Errorf("reading the header of event %s: %w", replay, err)
 	}
-	if _, ok := theProfile.ObjectByName(h.EntityName); !ok {
-		return replay, nil, nil
+	if _, person := theProfile.ObjectByName(h.EntityName); !person {
+		if _, table := theProfile.TableByName(h.EntityName); !table {
+			return replay, nil, nil
+		}
 	}
 	ev := &schemas.StreamEvent{Channel: channel, ChangeType: h.ChangeType, ModifiedAt: h.CommitTimestamp, Origin: h.ChangeOrigin}
 	for _, id := range h.RecordIDs {

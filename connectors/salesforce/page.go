@@ -112,8 +112,8 @@ func (a *attempt) readPage(ctx context.Context) {
 	}
 	limit := a.PageLimit(pageMost)
 	cols := a.columns(src.Object)
-	resource, fields, object := "/queryAll", always, src.Object
-	change := func(rec row) (*schemas.CRMChange, time.Time) { return a.person(rec, object, cols, "page") }
+	resource, fields, object := "/queryAll", standard(src.Object), src.Object
+	change := func(rec row) (*schemas.CRMChange, time.Time) { return a.person(rec, object, cols, a.PageCause()) }
 	if src.Name == users {
 		resource, fields, object, cols = "/query", "Id, SystemModstamp, ", "User", []string{"Email", "IsActive"}
 		change = a.user

@@ -17,6 +17,7 @@ const (
 	lead        = "Lead"
 	contact     = "Contact"
 	opportunity = "Opportunity"
+	company     = "Account"
 	task        = "Task"
 	users       = "users"
 	owner       = "owner"
@@ -26,6 +27,7 @@ const (
 
 	every      = time.Minute // pages only reconcile: changes are pushed
 	everyUsers = 15 * time.Minute
+	everyTable = 5 * time.Minute
 )
 
 func person(isLead bool) []profile.Mapping {
@@ -64,9 +66,8 @@ var extra = map[string][]string{
 	lead:    {"IsConverted", "ConvertedContactId", "ConvertedAccountId"},
 	contact: {"AccountId"},
 	// What the core asks for by id alone.
-	task:        {description.Field, who},
-	"Event":     {description.Field, who},
-	opportunity: {"IsClosed", "StageName"},
+	task:    {description.Field, who},
+	"Event": {description.Field, who},
 }
 
 var theProfile = &profile.Profile{
@@ -75,6 +76,27 @@ var theProfile = &profile.Profile{
 		{Name: contact, Mappings: person(false), Rank: 0, AccountField: "AccountId"},
 		{Name: lead, Mappings: person(true), Rank: 1, Conversion: &profile.Conversion{To: contact, ID: "ConvertedContactId", Account: "ConvertedAccountId",
 			Refused: "CANNOT_UPDATE_CONVERTED_LEAD"}},
+	},
+	Tables: []profile.Table{
+		{Entity: schemas.EntityAccount, Name: company, Relation: "Account.", Mappings: []profile.Mapping{
+			{Dialer: "name", CRM: "Name", Direction: profile.Inbound},
+			{Dialer: "website", CRM: "Website", Direction: profile.Inbound},
+			{Dialer: "phone", CRM: "Phone", Direction: profile.Inbound},
+			{Dialer: "industry", CRM: "Industry", Direction: profile.Inbound},
+			{Dialer: "owner_email", CRM: "OwnerId", Direction: profile.Inbound, Role: profile.Owner},
+		}},
+		{Entity: schemas.EntityOpportunity, Name: opportunity, Mappings: []profile.Mapping{
+			{Dialer: "name", CRM: "Name", Direction: profile.Inbound},
+			{Dialer: "stage", CRM: "StageName", Direction: profile.Inbound},
+			{Dialer: "amount", CRM: "Amount", Direction: profile.Inbound},
+			// Only orgs with several currencies have it.
+			{Dialer: "currency", CRM: "CurrencyIsoCode", Direction: profile.Inbound, Optional: true},
+			{Dialer: "close_date", CRM: "CloseDate", Direction: profile.Inbound},
+			{Dialer: "closed", CRM: "IsClosed", Direction: profile.Inbound},
+			{Dialer: "won", CRM: "IsWon", Direction: profile.Inbound},
+			{Dialer: "owner_email", CRM: "OwnerId", Direction: profile.Inbound, Role: profile.Owner},
+			{Dialer: "account_id", CRM: "AccountId", Direction: profile.Inbound},
+		}},
 	},
 	Activity: profile.Activity{Object: task, IdentityField: CallField, Render: render, Body: description, OwnerField: "OwnerId", PersonField: who, Needs: []string{who},
 		Disposition: profile.Disposition{Field: "CallDisposition", Max: dispositionMax, Defaults: dispositions}},
@@ -95,6 +117,8 @@ var theProfile = &profile.Profile{
 		{Name: users, Object: owner, Limit: batch, Every: everyUsers},
 		{Name: lead, Object: lead, Limit: batch, Every: every},
 		{Name: contact, Object: contact, Limit: batch, Every: every},
+		{Name: company, Object: company, Limit: batch, Every: everyTable},
+		{Name: opportunity, Object: opportunity, Limit: batch, Every: everyTable},
 	},
 	Limits:      profile.Limits{Upsert: batch, Update: batch, Create: batch, Read: batch, InFlight: 4},
 	NormalizeID: NormalizeID,

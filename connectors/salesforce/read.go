@@ -65,7 +65,15 @@ func (a *attempt) refused(err error) bool {
 	return false
 }
 
-// always is read of every person, and anyway of every record.
+// standard is what is read of every record of an object, whatever is mapped.
+func standard(object string) string {
+	if _, person := theProfile.ObjectByName(object); person || object == company {
+		return always // only those are merged
+	}
+	return anyway
+}
+
+// always is read of what may be merged, and anyway of every record.
 const (
 	always = "Id, SystemModstamp, IsDeleted, MasterRecordId, "
 	anyway = "Id, SystemModstamp, IsDeleted, "
@@ -88,11 +96,7 @@ func (a *attempt) read(ctx context.Context) {
 	if len(ids) == 0 {
 		return
 	}
-	std := anyway
-	if _, person := theProfile.ObjectByName(a.At.Object); person {
-		std = always // only those are merged
-	}
-	q := "SELECT " + std + strings.Join(cols, ", ") + " FROM " + a.At.Object + " WHERE Id IN ('" + strings.Join(ids, "','") + "')"
+	q := "SELECT " + standard(a.At.Object) + strings.Join(cols, ", ") + " FROM " + a.At.Object + " WHERE Id IN ('" + strings.Join(ids, "','") + "')"
 	got, _, ok := a.query(ctx, "/queryAll", q)
 	if !ok {
 		return

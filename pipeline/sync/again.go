@@ -10,9 +10,6 @@ import (
 	"github.com/crmstream/crmstream/schemas"
 )
 
-// causeAgain is the cause of a record that a source brought when it was read once more.
-const causeAgain = "again"
-
 // readAgain has the sources read once more, in the background, of which a new
 // configuration wants what it did not want before: a field, or records that its scope
 // passed over (B9, B32). An account that is new is read anyway.

@@ -88,8 +88,8 @@ func (w *world) record(p *profile.Profile, c *schemas.CRMChange) error {
 	if r.Deleted {
 		return w.deleted(p, c.Object, c.ID)
 	}
-	how := saying{snapshot: r.Cause == causeAgain, again: r.Cause == causeAgain, found: r.Cause == schemas.KindFind}
-	if r.Cause == "page" {
+	how := saying{snapshot: r.Cause == schemas.CauseAgain, again: r.Cause == schemas.CauseAgain, found: r.Cause == schemas.KindFind}
+	if r.Cause == schemas.CausePage {
 		done, err := w.loaded(c.Provider, c.Object)
 		if err != nil {
 			return err

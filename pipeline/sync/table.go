@@ -83,15 +83,15 @@ func (w *world) tableRead(p *profile.Profile, t *mapping.Object, c *schemas.CRMC
 	if r.Deleted {
 		return w.tableGone(t, c.ID, r.ModifiedAt)
 	}
-	snapshot := r.Cause == causeAgain
-	if r.Cause == "page" {
+	snapshot := r.Cause == schemas.CauseAgain
+	if r.Cause == schemas.CausePage {
 		done, err := w.loaded(p.Provider, t.Name)
 		if err != nil {
 			return err
 		}
 		snapshot = !done
 	}
-	return w.tableHeard(p, t, c.ID, min(r.ModifiedAt, w.tx.Now), r.Fields, heardHow{snapshot: snapshot, whole: true, present: r.Cause == "read"})
+	return w.tableHeard(p, t, c.ID, min(r.ModifiedAt, w.tx.Now), r.Fields, heardHow{snapshot: snapshot, whole: true, present: r.Cause == schemas.KindRead})
 }
 
 // heardHow says what a word of a record is worth.

@@ -9,6 +9,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -127,7 +128,30 @@ func (t *tx) associate(r *record, to *objectType, id string, typ int) error {
 	}
 	t.setLink(node{r.ot, r.id}, node{to, n}, there)
 	t.setLink(node{to, n}, node{r.ot, r.id}, back)
+	switch dealToPrimary {
+	case there:
+		t.setPrimary(r.id, n)
+	case back:
+		t.setPrimary(n, r.id)
+	}
 	return nil
+}
+
+// dealToPrimary is the type of a deal's association with its primary company.
+const dealToPrimary = 5
+
+// setPrimary keeps the property of a deal that follows from its associations.
+func (t *tx) setPrimary(deal, company int64) {
+	tab := t.p.tables[typeNamed("deals")]
+	old, v := tab.live(deal), strconv.FormatInt(company, 10)
+	if old == nil || old.props["hs_primary_associated_company"] == v {
+		return
+	}
+	n := old.next(t.at, t.p.indexed(t.at))
+	props := map[string]string{"hs_primary_associated_company": v, tab.ot.modified: strconv.FormatInt(t.at, 10)}
+	maps.Copy(n.props, props)
+	t.put(tab, n)
+	t.changes = append(t.changes, change{Op: opUpdate, Object: tab.ot.name, ID: deal, Props: props})
 }
 
 func upper(s string) string {

@@ -27,6 +27,6 @@
 //	GET    /_sim/requests?portal=                          vendor requests by kind, 429s, what the limits leave, webhooks
 //
 // Not served (404, as an unknown route is): OAuth, the merge endpoint, GDPR delete, pipelines, event definitions and templates, calling extensions,
-// the webhook settings API and journal, custom objects, v1 and v2. Not modelled: the background recalculation that moves
+// the webhook settings API and journal, custom objects, v1 and v2. Not modelled: that a deal loses its primary company with the association; the background recalculation that moves
 // lastmodifieddate some seconds after a create, association by e-mail domain, record limits, property validation rules.
 package sim

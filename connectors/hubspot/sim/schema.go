@@ -76,12 +76,14 @@ var objectTypes = []*objectType{
 		[]string{"domain", "name"}, []string{"name", "domain", "phone", "website"},
 		"name:string:text domain:string:text phone:string:phonenumber website:string:text industry:string:text description:string:textarea "+
 			"address:string:text city:string:text state:string:text zip:string:text country:string:text numberofemployees:number:number "+
-			"annualrevenue:number:number lifecyclestage:enumeration:radio="+strings.Join(stages, ",")),
+			"annualrevenue:number:number lifecyclestage:enumeration:radio="+strings.Join(stages, ",")+" !hs_merged_object_ids:string:text"),
 	newType("deals", "deal", "0-3", "createdate", "hs_lastmodifieddate", "deals",
 		[]string{"amount", "closedate", "dealname", "dealstage", "pipeline"}, []string{"dealname"},
 		"dealname:string:text amount:number:number closedate:datetime:date pipeline:enumeration:select=default "+
 			"dealstage:enumeration:radio=appointmentscheduled,qualifiedtobuy,presentationscheduled,decisionmakerboughtin,contractsent,closedwon,closedlost "+
-			"dealtype:enumeration:radio=newbusiness,existingbusiness description:string:textarea"),
+			"dealtype:enumeration:radio=newbusiness,existingbusiness description:string:textarea deal_currency_code:enumeration:select=CAD,EUR,GBP,JPY,USD "+
+			"!hs_is_closed:bool:booleancheckbox !hs_is_closed_won:bool:booleancheckbox !hs_primary_associated_company:number:number "+
+			"!hs_merged_object_ids:string:text"),
 	newType("meetings", "meeting", "0-47", "hs_createdate", "hs_lastmodifieddate", "contacts",
 		nil, []string{"hs_meeting_title"},
 		"hs_timestamp:datetime:date hs_meeting_title:string:text hs_meeting_body:string:html hs_meeting_start_time:datetime:date "+

@@ -240,6 +240,11 @@ func derive(ot *objectType, t *tx, props map[string]string) {
 			props[searched] = dialledWithin(v)
 		}
 	}
+	if stage, ok := props["dealstage"]; ok && ot.name == "deals" {
+		won := stage == "closedwon"
+		props["hs_is_closed"] = strconv.FormatBool(won || stage == "closedlost")
+		props["hs_is_closed_won"] = strconv.FormatBool(won)
+	}
 	if owner, ok := props["hubspot_owner_id"]; ok {
 		props["hubspot_owner_assigneddate"] = strconv.FormatInt(t.at, 10)
 		if ot.name == "calls" {
