@@ -134,7 +134,7 @@ var catalogue = []Topic{
 	{
 		Name: TopicSyncAccounts, Role: RoleOutput, Record: "SyncAccount", Key: "tenant/provider/id", Example: "acme/salesforce/0015g000007abcdAAA", Compact: true, Retention: 7 * day,
 		Writers: "task", Readers: "dialer, data teams", Doc: "Every company of every CRM as known now: Accounts of Salesforce, companies of HubSpot.",
-		Notes: "Read it as a table. A tombstone: the record was deleted in the CRM or merged into another one, or it was in an account of the CRM that another has replaced. Published only when something in it has changed.",
+		Notes: "Read it as a table. A tombstone: the record was deleted in the CRM or merged into another one, it was in an account of the CRM that another has replaced, or the tenant syncs no records of its kind any more. Published only when something in it has changed.",
 	},
 	{
 		Name: TopicSyncOpportunities, Role: RoleOutput, Record: "SyncOpportunity", Key: "tenant/provider/id", Example: "acme/salesforce/0065g000007abcdAAA", Compact: true, Retention: 7 * day,

@@ -13,9 +13,11 @@
 //	mapping score sf/Lead/Score direction=outbound type=number    a line of the next tenant's mapping; off
 //	mapping status transform=picklist_map picklist=New:OPEN,Working:DOING enum=New,Working
 //	scope sf/Lead off                             of the next tenant, too
+//	scope sf/Lead Status=in:New,Working Phone=set  what a record must satisfy
+//	can page                                      a source for each kind of record; can find: persons by number
 //	can find                                      the CRMs of this script look for persons by number
 //	tenant acme sf org=other                     another account of the same CRM
-//	09:00:00 crm sf Lead L1 Phone=… at=08:59:00  a record that was read
+//	09:00:00 crm sf Lead L1 Phone=… at=08:59:00  a record that was read; paged, again, found: by a page, once more, by number
 //	09:00:00 stream sf Lead from= to=r1 type=UPDATE ids=L1 Phone=…
 //	09:00:00 reset sf epoch=1 to=r9
 //	09:00:00 hint sf Lead L1

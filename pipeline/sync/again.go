@@ -28,6 +28,9 @@ func (w *world) readAgain(was *mapping.Compiled, old, c *schemas.TenantConfig) e
 			}
 			scoped := before == nil || now == nil || !reflect.DeepEqual(before.Scope, now.Scope)
 			scopes = scopes || scoped
+			if now == nil {
+				w.timer(w.tx.Now, timerLater, laterRows)
+			}
 			if now == nil || !scoped && !wantsMore(before, now) {
 				continue
 			}

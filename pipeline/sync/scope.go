@@ -89,7 +89,7 @@ func (w *world) judge(e *edit, l *link, o *mapping.Object, fields []schemas.Fiel
 	}
 	verdict := mapping.Inside
 	if o.Scope != nil {
-		verdict = mapping.Judge(o.Scope, func(f string) (*string, bool) { return find(l.Scope, f) })
+		verdict = mapping.Judge(o.Scope, func(f string) (*string, bool) { return judged(l, f) })
 	}
 	if verdict == mapping.Unjudged && (!how.part || !l.Out) {
 		verdict = mapping.Inside
@@ -98,12 +98,11 @@ func (w *world) judge(e *edit, l *link, o *mapping.Object, fields []schemas.Fiel
 	switch {
 	case verdict == mapping.Outside && !l.Out:
 		w.leave(e, l)
+	case verdict == mapping.Inside && l.Out && how.part:
+		w.read(l.Provider, l.Object, l.ID) // it comes back with all that it missed, before anything is written to it
 	case verdict == mapping.Inside && l.Out:
 		l.Out, e.changed, e.dirty, e.linked, how.again = false, true, true, true, false
 		w.scopeRecord(e.p, l, schemas.StatusSynced)
-		if how.part {
-			w.read(l.Provider, l.Object, l.ID)
-		}
 	}
 	if e.changed {
 		e.p.standing()
@@ -151,7 +150,7 @@ func (w *world) scopePersons(after string) error {
 			o := w.lines.Object(l.Provider, l.Object)
 			_, is := pr.ObjectByName(l.Object)
 			off := o == nil && is
-			if off || o != nil && o.Scope != nil && mapping.Judge(o.Scope, func(f string) (*string, bool) { return w.judged(l, o, f) }) == mapping.Outside {
+			if off || o != nil && o.Scope != nil && mapping.Judge(o.Scope, func(f string) (*string, bool) { return judged(l, f) }) == mapping.Outside {
 				w.leave(e, l)
 			}
 		}
@@ -164,7 +163,7 @@ func (w *world) scopePersons(after string) error {
 }
 
 // judged is a value that a scope asks for, as it was last seen.
-func (w *world) judged(l *link, o *mapping.Object, field string) (*string, bool) {
+func judged(l *link, field string) (*string, bool) {
 	if v, ok := find(l.Scope, field); ok {
 		return v, true
 	}

@@ -405,7 +405,8 @@ func (w *world) companyRow(p *profile.Profile, account string) (*row, int64, err
 }
 
 // dropRows publishes that the companies and deals after one are gone which were in
-// accounts that have been replaced, some at a time (P8).
+// accounts that have been replaced, or of which the tenant syncs none any more, some at a
+// time (P8).
 func (w *world) dropRows(after string) error {
 	from := state.Key{}
 	if after != "" {
@@ -427,7 +428,7 @@ func (w *world) dropRows(after string) error {
 	for i, id := range ids {
 		part := strings.SplitN(id, "\x00", 3)
 		provider, _, _ := strings.Cut(part[0], "~")
-		if len(part) != 3 || part[0] == w.scope(provider) {
+		if len(part) != 3 || part[0] == w.scope(provider) && w.lines.Table(provider, part[1]) != nil {
 			continue
 		}
 		w.tx.Store.Delete(w.t.Key(kindRow, id))
@@ -435,9 +436,11 @@ func (w *world) dropRows(after string) error {
 		if !ok || !shown[i] {
 			continue
 		}
-		if now, ok, err := get(w, rows, kindRow, w.linkID(provider, part[1], part[2])); err != nil {
+		now, ok, err := get(w, rows, kindRow, w.linkID(provider, part[1], part[2]))
+		if err != nil {
 			return err
-		} else if ok && len(now.Shown) > 0 {
+		}
+		if ok && len(now.Shown) > 0 {
 			continue // the new account has one of that id, which stands there already
 		}
 		if t, ok := p.TableByName(part[1]); ok {
