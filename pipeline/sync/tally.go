@@ -193,9 +193,12 @@ func isCounterLine(m *mapping.Line) bool { return isCounter(m.Dialer) && m.Outbo
 // one kind, several leads of one person, the first is the primary: do-not-call and
 // counters go to all, other fields to it alone (B5).
 func (p *person) takes(l *link, m *mapping.Line) bool {
-	if m.Role == profile.DoNotCall || isCounter(m.Dialer) {
-		return true
-	}
+	return m.Role == profile.DoNotCall || isCounter(m.Dialer) || p.primary(l)
+}
+
+// primary reports whether a record is the one of its kind that a person's fields go to:
+// the one that was linked first, of those that were not deleted.
+func (p *person) primary(l *link) bool {
 	for i := range p.Links {
 		if first := &p.Links[i]; first.Provider == l.Provider && first.Object == l.Object && first.live() {
 			return first == l || first.ID == l.ID

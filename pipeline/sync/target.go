@@ -188,7 +188,7 @@ func (w *world) writeFields(h *happening, ps *person, t *schemas.EventTarget) (n
 	}
 	for i := range ps.Links {
 		l := &ps.Links[i]
-		if l.Provider != t.Provider || !l.live() || t.Object != "" && t.Object != l.Object {
+		if l.Provider != t.Provider || !l.live() || t.Object != "" && t.Object != l.Object || !ps.primary(l) {
 			continue
 		}
 		fields := h.mapped(t)
