@@ -102,6 +102,12 @@ const (
 	// "conflict" it takes a record that was linked wrongly out of a person: "person" and
 	// "record", as provider/object/id, or dialer/contact/id.
 	ActionSplitMatch = "split_match"
+	// ActionErasePerson erases a person for privacy: the fields "person", "record" (as
+	// provider/object/id), "contact", "email" or "number" say whom, "why" is kept nowhere. "salt"
+	// is a random text of the sender's: the first one keys the hashes by which the tenant
+	// knows that somebody was erased. "do" is "erase", where nothing is said, or "allow": what
+	// record, contact, email or number name may come again.
+	ActionErasePerson = "erase_person"
 )
 
 // ControlAction is a value of control.actions: one deliberate act on a tenant. It is
@@ -110,7 +116,7 @@ type ControlAction struct {
 	// Id of the action, chosen by who sends it, unique in the tenant for 90 days, never "", e.g. "act-2026-03-01-1". A
 	// repeat does nothing.
 	ActionID string `avro:"action_id"`
-	// What is to be done: e.g. "release_held", "redrive", "resolve_conflict", "confirm_match", "split_match", "script_quarantined".
+	// What is to be done: e.g. "release_held", "redrive", "resolve_conflict", "confirm_match", "split_match", "erase_person", "script_quarantined".
 	// Any other is a dead letter.
 	Kind string `avro:"kind"`
 	// When somebody decided it, by the sender's clock, in ms since 1970 UTC, e.g. 1772386200000. For the record only.
@@ -118,7 +124,7 @@ type ControlAction struct {
 	// Who decided it, set by the sender, e.g. "ann@example.com". It is named where a call was dropped. Personal data.
 	By string `avro:"by"`
 	// Arguments of the kind. release_held: call or number; do, link, why. redrive: key. script_quarantined: script, why.
-	// resolve_conflict: conflict, take, value, why. confirm_match: conflict, why. split_match: conflict, or person and record; why. E.g.
+	// resolve_conflict: conflict, take, value, why. confirm_match: conflict, why. split_match: conflict, or person and record; why. erase_person: person, record, contact, email or number; do, salt. E.g.
 	// call = "call-7", do = "drop", why = "test call". A number is a person's. Personal data.
 	Fields []Field `avro:"fields"`
 

@@ -81,11 +81,15 @@ type StreamEvent struct {
 	Origin string `avro:"origin"`
 }
 
+// HintErased is the Kind of a Hint that a record was erased for good.
+const HintErased = "erased"
+
 // Hint says that a record may have changed; it coalesces into a read.
 type Hint struct {
 	// When it happened, as the webhook says, by the CRM's clock, in ms since 1970 UTC, e.g. 1772386200000. 0: not said.
 	OccurredAt int64 `avro:"occurred_at"`
-	// What the webhook says happened: e.g. "changed", "deleted", "merged". The record is read whatever it is.
+	// What the webhook says happened: e.g. "changed", "deleted", "merged": the record is read; "erased": it was deleted for
+	// privacy, and we erase it, too.
 	Kind string `avro:"kind"`
 }
 

@@ -84,7 +84,7 @@ var catalogue = []Topic{
 	{
 		Name: TopicControlActions, Role: RoleInput, Order: 1, Record: "ControlAction", Key: "tenant/action", Example: "acme/act-2026-03-01-1", Retention: 90 * day,
 		Writers: "operators, by any Kafka producer", Readers: "task",
-		Doc: "Deliberate acts: release or drop a call that is held, redrive a dead letter.",
+		Doc: "Deliberate acts: release or drop a call that is held, redrive a dead letter, decide a conflict, erase a person.",
 		Notes: "Each action id is done once; one that has no effect is dead-lettered with the reason, and its id is free again. The partition is that " +
 			"of the tenant alone: a producer that hashes the whole key must choose it itself, or use the tenant as the key. A record in another partition is dead-lettered.",
 	},
@@ -129,7 +129,7 @@ var catalogue = []Topic{
 	{
 		Name: TopicSyncContacts, Role: RoleOutput, Record: "SyncContact", Key: "tenant/person", Example: "acme/p17", Compact: true, Retention: 7 * day,
 		Writers: "task", Readers: "dialer, data teams", Doc: "Every person as known now.",
-		Notes: "Read it as a table: the newest record of a key is the person. A tombstone would mean that the person is gone; this version writes none.",
+		Notes: "Read it as a table: the newest record of a key is the person. A tombstone: the person was erased for privacy. Forget him, and what is derived from the record.",
 	},
 	{
 		Name: TopicSyncAccounts, Role: RoleOutput, Record: "SyncAccount", Key: "tenant/provider/id", Example: "acme/salesforce/0015g000007abcdAAA", Compact: true, Retention: 7 * day,
@@ -144,20 +144,20 @@ var catalogue = []Topic{
 	{
 		Name: TopicSyncCalls, Role: RoleOutput, Record: "SyncCall", Key: "tenant/call", Example: "acme/call-7", Compact: true, Retention: 7 * day,
 		Writers: "task", Readers: "dialer, data teams", Doc: "Where each call was logged, with the address of the CRM record, or why it was not.",
-		Notes: "Read it as a table: the newest record of a key is the call. No tombstones: what the call became stays.",
+		Notes: "Read it as a table: the newest record of a key is the call. A tombstone: its person was erased for privacy.",
 	},
 	{
 		Name: TopicSyncRecords, Role: RoleOutput, Record: "SyncRecord", Key: "tenant/provider/object/id, or tenant/provider/object/local:table:id while the CRM has no id",
 		Example: "acme/salesforce/Task/00T5g000007abcdEAA", Compact: true, Retention: 7 * day,
 		Writers: "task", Readers: "operators, data teams",
-		Doc:   "The state of every record between us and a CRM: in this version, of the activities of calls and of what other events of the dialer became. A tombstone: the record is known under another key now.",
+		Doc:   "The state of every record between us and a CRM: in this version, of the activities of calls and of what other events of the dialer became. A tombstone: the record is known under another key now, or its person was erased for privacy.",
 		Notes: "While the CRM has given no id: acme/salesforce/Task/local:call_activities:call-7.",
 	},
 	{
 		Name: TopicSyncConflicts, Role: RoleOutput, Record: "SyncConflict", Key: "tenant/conflict", Example: "acme/value:p17:title", Compact: true, Retention: 7 * day,
 		Writers: "task", Readers: "tenant admins",
 		Doc:   "What waits for a person's decision: values of one field, records that may be of one person, and words of the dialer that a CRM has nothing for.",
-		Notes: "Decided with crmstream conflicts resolve, or an action on control.actions. A word is listed once, and resolved when a call with it finds what it needs.",
+		Notes: "Decided with crmstream conflicts resolve, or an action on control.actions. A word is listed once, and resolved when a call with it finds what it needs. A tombstone: the person was erased for privacy.",
 	},
 	{
 		Name: TopicSyncHealth, Role: RoleOutput, Record: "SyncHealth", Key: "tenant/provider", Example: "acme/salesforce", Compact: true, Retention: 7 * day,

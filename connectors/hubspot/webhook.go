@@ -112,8 +112,10 @@ func hints(e *event, now time.Time) []connectors.WebhookEvent {
 		}
 		add(e.Primary, "merged")
 		add(e.New, "changed")
-	case "deletion", "privacyDeletion":
+	case "deletion":
 		add(e.ID, "deleted")
+	case "privacyDeletion":
+		add(e.ID, schemas.HintErased)
 	case "creation", "propertyChange", "restore":
 		add(e.ID, "changed")
 	}

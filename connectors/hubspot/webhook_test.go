@@ -173,7 +173,7 @@ func TestEventCorners(t *testing.T) {
 		{"a property, classic", `[{"portalId":1,"subscriptionType":"contact.propertyChange","objectId":5,"propertyName":"phone","propertyValue":"","occurredAt":3}]`, "1/5 changed@3"},
 		{"a property, generic", `[{"portalId":1,"subscriptionType":"object.propertyChange","objectTypeId":"0-1","objectId":5,"isSensitive":false}]`, "1/5 changed@0"},
 		{"restored", `[{"portalId":1,"subscriptionType":"contact.restore","objectId":5}]`, "1/5 changed@0"},
-		{"deleted for privacy, twice told", `[{"portalId":1,"subscriptionType":"contact.privacyDeletion","objectId":5},{"portalId":1,"subscriptionType":"contact.deletion","objectId":5}]`, "1/5 deleted@0 1/5 deleted@0"},
+		{"deleted for privacy, twice told", `[{"portalId":1,"subscriptionType":"contact.privacyDeletion","objectId":5},{"portalId":1,"subscriptionType":"contact.deletion","objectId":5}]`, "1/5 erased@0 1/5 deleted@0"},
 		{"an association names no record", `[{"portalId":1,"subscriptionType":"contact.associationChange","fromObjectId":5,"toObjectId":6}]`, ""},
 		{"merged into a new record", `[{"portalId":1,"subscriptionType":"contact.merge","objectId":5,"primaryObjectId":5,"mergedObjectIds":[6,7],"newObjectId":9}]`, "1/6 merged@0 1/7 merged@0 1/5 merged@0 1/9 changed@0"},
 		{"merged into one of them", `[{"portalId":1,"subscriptionType":"contact.merge","primaryObjectId":5,"mergedObjectIds":[6]}]`, "1/6 merged@0 1/5 changed@0"},

@@ -127,15 +127,17 @@ func (b *box) take(want pipeline.Intents) error {
 // with its answer.
 func (b *box) withdraw(r pipeline.Ref) error {
 	e, ok, err := b.entry(r.Provider, r.Key)
-	if err != nil || !ok || !e.Waiting {
+	if err != nil || !ok {
 		return err
 	}
 	b.unqueue(e)
-	e.Waiting, e.LinkOnly = false, false
-	e.Fields, e.Associations = nil, nil
-	if err := b.count(e.Provider, -1); err != nil {
-		return err
+	if e.Waiting {
+		if err := b.count(e.Provider, -1); err != nil {
+			return err
+		}
 	}
+	e.Waiting, e.LinkOnly, e.Withdrawn = false, false, true
+	e.Fields, e.Associations = nil, nil
 	if e.Attempt != "" || e.MayArrive > b.tx.Now {
 		b.save(e)
 		return nil
@@ -175,7 +177,7 @@ func (b *box) write(w *pipeline.Write) error {
 	}
 	e.Object, e.IdentityField, e.Identity = w.Object, w.IdentityField, w.Identity
 	e.Fields, e.Associations = fields, links
-	e.Revision, e.LinkOnly = w.Revision, false
+	e.Revision, e.LinkOnly, e.Withdrawn = w.Revision, false, false
 	e.Drops, e.Needs = w.Drops, w.Needs
 	if !e.Waiting && e.Attempt == "" {
 		e.Tries = 0

@@ -272,6 +272,9 @@ func (b *box) free(e *entry) error {
 
 // again puts what was sent back under what waits, to go out at due.
 func (b *box) again(e *entry, due int64) error {
+	if e.Withdrawn {
+		return b.free(e)
+	}
 	e.Fields = overlay(e.Sent, e.Fields)
 	if len(e.Associations) == 0 {
 		e.Associations = e.SentLinks

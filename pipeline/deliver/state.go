@@ -60,6 +60,7 @@ type entry struct {
 	Reported      bool            `avro:"reported"`   // of a page: that it fails stands in a dead letter
 	Drops         bool            `avro:"drops"`      // fields that are refused by name are left out
 	Needs         []string        `avro:"needs"`      // but for these
+	Withdrawn     bool            `avro:"withdrawn"`  // what the open attempt wrote is not to be tried again
 }
 
 // account is the schedule of one CRM account of a tenant.

@@ -291,6 +291,9 @@ func (s *runner) change(cmd string, a *args) (*schemas.CRMChange, error) {
 		c.Record.Fields = a.named
 	case "hint":
 		c.Hint = &schemas.Hint{OccurredAt: at, Kind: "changed"}
+		if a.flag("erased") {
+			c.Hint.Kind = schemas.HintErased
+		}
 	case "disposition":
 		c.Object, c.ID = "disposition", a.at(1)
 		c.Reference = &schemas.Reference{Kind: "disposition", Deleted: a.flag("deleted"), Fields: a.named}

@@ -37,6 +37,8 @@ func (w *world) action(a *schemas.ControlAction, original *pipeline.Record, agai
 		return w.confirmMatch(a)
 	case schemas.ActionSplitMatch:
 		return w.splitMatch(a)
+	case schemas.ActionErasePerson:
+		return w.erasePerson(a)
 	}
 	return pipeline.Rejectf(schemas.ReasonUnsupported, "the action %q is not known to this version", a.Kind)
 }
@@ -96,6 +98,8 @@ func (w *world) releaseCall(a *schemas.ControlAction, id, drop string) error {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "call %s is not known", id)
 	case c.Status != schemas.StatusHeld && (c.Dropped == "" || drop != ""):
 		return pipeline.Rejectf(schemas.ReasonInvalid, "call %s is not held, it is %s", id, c.Status)
+	case c.Dropped == erasedWhy:
+		return pipeline.Rejectf(schemas.ReasonInvalid, "call %s: %s", id, erasedWhy)
 	case c.Base == 0 && drop == "":
 		return pipeline.Rejectf(schemas.ReasonInvalid, "call %s has not come: there is nothing to log", id)
 	}

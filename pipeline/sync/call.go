@@ -33,11 +33,12 @@ func (w *world) call(ev *schemas.CallEvent) error {
 	if !ok {
 		c = &call{}
 	}
-	if c.Base == 0 {
-		w.timer(ev.StartedAt+callWindow, timerForget, ev.CallID)
-	} else if ev.Revision <= c.Base {
+	if c.Dropped == erasedWhy || c.Base > 0 && ev.Revision <= c.Base {
 		_, err := w.tx.NextSequence("duplicate calls") // counted (P5)
 		return err
+	}
+	if c.Base == 0 {
+		w.timer(ev.StartedAt+callWindow, timerForget, ev.CallID)
 	}
 	c.rebase(ev, w.tx.Now)
 	c.Ref = w.ref
@@ -97,6 +98,12 @@ func (w *world) settleFate(c *call) error {
 		return err
 	}
 	if ps == nil {
+		if out, err := w.strangers("", w.number(c), textOf(c.Event.ContactID), c.link()); err != nil {
+			return err
+		} else if out {
+			c.scrub()
+			return nil
+		}
 		return w.holdUnknown(c)
 	}
 	if c.Person != ps.ID {

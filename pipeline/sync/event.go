@@ -87,6 +87,10 @@ func (w *world) callEdited(ev *schemas.DialerEvent) error {
 		c = &call{Event: schemas.CallEvent{CallID: id}}
 		w.timer(w.tx.Now+callWindow, timerForget, id)
 	}
+	if c.Dropped == erasedWhy {
+		_, err := w.tx.NextSequence("duplicate calls") // counted (P5)
+		return err
+	}
 	at, known, news := min(ev.At, w.tx.Now), 0, 0
 	for _, f := range ev.Fields {
 		if !editable(f.Name) {

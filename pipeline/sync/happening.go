@@ -48,7 +48,7 @@ func (w *world) happening(ev *schemas.DialerEvent) error {
 	switch {
 	case err != nil:
 		return err
-	case ok && (ev.Type != meetingBooked || at < h.At || at == h.At && !news(h.Fields, ev.Fields)):
+	case ok && (h.Reason == erasedWhy || ev.Type != meetingBooked || at < h.At || at == h.At && !news(h.Fields, ev.Fields)):
 		_, err := w.tx.NextSequence("duplicate events") // counted (P5)
 		return err
 	case !ok:
@@ -130,6 +130,12 @@ func (w *world) settleHappening(h *happening) error {
 		return err
 	}
 	if ps == nil && needs {
+		if out, err := w.strangers("", phone.E164(h.text("phone"), w.cfg.Country), textOf(h.ContactID), nil); err != nil {
+			return err
+		} else if out {
+			w.scrubHappening(h)
+			return nil
+		}
 		return w.holdHappening(h, targets)
 	}
 	written := 0

@@ -316,6 +316,14 @@ func (w *world) owner(p *profile.Profile, o *mapping.Object, id string, fields [
 			looks.set(fieldValue{Name: m.Dialer, Value: nv})
 		}
 	}
+	if out, err := w.barred(erasedRecord, lid, &looks); err != nil || out {
+		return nil, nil, err
+	}
+	if ok { // who had it may be gone for good, whatever else the record says
+		if out, err := w.wasErased(erasedPerson, pid); err != nil || out {
+			return nil, nil, err
+		}
+	}
 	ps, alike, err := w.identify(&looks, lid)
 	if err != nil {
 		return nil, nil, err
@@ -371,6 +379,9 @@ func (w *world) contact(c *schemas.ContactChange) error {
 				v := w.dialerValue(f.Name, *f.Value)
 				looks.set(fieldValue{Name: f.Name, Value: &v})
 			}
+		}
+		if out, err := w.barred(erasedContact, c.ContactID, &looks); err != nil || out {
+			return err
 		}
 		var alike identity.Outcome
 		if e.p, alike, err = w.identify(&looks, contactRecord(c.ContactID)); err != nil {

@@ -64,6 +64,7 @@ const sysTenant state.Kind = 'T'
 type settings struct {
 	Tenant schemas.TenantConfig `avro:"tenant"`
 	Orgs   []org                `avro:"orgs"`
+	Salt   []byte               `avro:"salt"` // key of the hashes of persons who were erased; empty = nobody was
 }
 
 // org is the account of one CRM, kept when it is taken out: the same id coming back
@@ -240,6 +241,7 @@ type world struct {
 	t    state.Tenant
 	cfg  *schemas.TenantConfig
 	orgs []org
+	salt []byte // of settings
 	want pipeline.Intents
 	ref  string // the input under work
 	live bool   // it was pushed by a CRM: it comes once, and in order

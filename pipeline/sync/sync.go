@@ -3,6 +3,7 @@ package sync
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/mapping"
@@ -127,7 +128,7 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 	if fuzzy(c) && !(ok && fuzzy(old)) {
 		w.timer(w.tx.Now, timerNames, "")
 	}
-	put(w, configs, kindConfig, "", &settings{*c, w.orgs})
+	put(w, configs, kindConfig, "", &settings{*c, w.orgs, w.salt})
 	w.tx.Store.Put(state.System(w.tx.Partition, sysTenant, c.Tenant), []byte{1})
 	w.cfg = c
 	now := make(map[string]bool)
@@ -252,6 +253,8 @@ func (w *world) change(c *schemas.CRMChange) error {
 		return w.record(p, c)
 	case c.Stream != nil:
 		return w.stream(p, c)
+	case c.Hint != nil && c.Hint.Kind == schemas.HintErased:
+		return w.privacyDeleted(c.Provider, c.Object, c.ID)
 	case c.Hint != nil:
 		if kindOf(w.lines, c.Provider, c.Object) != nil { // else it is off, or nobody's
 			w.read(c.Provider, c.Object, c.ID)
@@ -353,7 +356,11 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipel
 	case timerAskedFor:
 		w.askedForNoMore(tm.ID)
 	case timerReread:
-		w.reread(tm.ID)
+		if rest, is := strings.CutPrefix(tm.ID, eraseRest); is {
+			err = w.eraseOn(rest)
+		} else {
+			w.reread(tm.ID)
+		}
 	case timerConverted:
 		err = w.followConverted(tm.ID)
 	}
