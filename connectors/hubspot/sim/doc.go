@@ -18,7 +18,7 @@
 //	                                                       line, &property=value keeps the equal ones
 //	GET    /_sim/count?portal=&object=                     {"count":n}, same filters
 //	POST   /_sim/write    {portal,user,object,id?,properties}  an edit in the UI; creates without id; "delete":true archives,
-//	                                                       "restore":true takes back; answers {id,created}
+//	                                                       "restore":true takes back, "privacy":true erases; answers {id,created}
 //	POST   /_sim/merge    {portal,user,object,winner,losers}   a merge in the UI; answers {id} of the new record
 //	POST   /_sim/webhooks {portal,target_url,subscriptions}    where webhooks go; subscriptions left out stay as they are
 //	POST   /_sim/faults   {kind,count,…}                   see faults.go for the kinds

@@ -46,12 +46,12 @@ type event struct {
 type subscription struct {
 	id       int64
 	ot       *objectType
-	kind     string // creation, deletion, restore, merge, propertyChange, associationChange
+	kind     string // creation, deletion, privacyDeletion, restore, merge, propertyChange, associationChange
 	property string
 	generic  bool
 }
 
-var kinds = map[string]bool{"creation": true, "deletion": true, "restore": true, "merge": true, "propertyChange": true, "associationChange": true}
+var kinds = map[string]bool{"creation": true, "deletion": true, "privacyDeletion": true, "restore": true, "merge": true, "propertyChange": true, "associationChange": true}
 
 // parseSubscription reads "contact.propertyChange:phone".
 func parseSubscription(s string) (subscription, error) {
@@ -59,7 +59,7 @@ func parseSubscription(s string) (subscription, error) {
 	object, kind, ok := strings.Cut(name, ".")
 	ot := typeNamed(object)
 	switch {
-	case !ok || ot == nil || !kinds[kind]:
+	case !ok || ot == nil || !kinds[kind], kind == "privacyDeletion" && object != "contact":
 		return subscription{}, fmt.Errorf("unknown subscription %q", s)
 	case kind == "propertyChange" && prop == "":
 		return subscription{}, fmt.Errorf("subscription %q names no property", s)
@@ -124,8 +124,10 @@ func (p *portal) eventsOf(t *tx, c *change) []*event {
 		switch {
 		case s.kind == "creation" && c.Op == opCreate:
 			raise(s, "CREATED", "", "")
-		case s.kind == "deletion" && c.Op == opArchive: // of a loser of a merge, too
+		case s.kind == "deletion" && (c.Op == opArchive || c.Op == opErase): // of a loser of a merge, too
 			raise(s, "DELETED", "", "")
+		case s.kind == "privacyDeletion" && c.Op == opErase:
+			raise(s, "", "", "")
 		case s.kind == "restore" && c.Op == opRestore:
 			raise(s, "", "", "")
 		case s.kind == "propertyChange" && (c.Op == opCreate || c.Op == opUpdate):

@@ -160,6 +160,7 @@ func (s *Server) ownWrite(r *http.Request) (any, error) {
 		Properties map[string]text `json:"properties"`
 		Delete     bool            `json:"delete"`
 		Restore    bool            `json:"restore"`
+		Privacy    bool            `json:"privacy"` // deletes it for good
 	}
 	if err := ownBody(r, &in); err != nil {
 		return nil, err
@@ -200,6 +201,8 @@ func (s *Server) ownWrite(r *http.Request) (any, error) {
 		switch {
 		case perr != nil || old == nil || old.archived && !in.Restore:
 			err = notFound(string(in.ID))
+		case in.Privacy:
+			t.erase(tab, old)
 		case in.Delete:
 			t.archive(tab, old)
 		case in.Restore:

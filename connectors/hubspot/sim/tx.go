@@ -29,6 +29,7 @@ const (
 	opUpdate  = "update"
 	opArchive = "archive"
 	opRestore = "restore"
+	opErase   = "erase"
 	opLink    = "link"
 	opUnlink  = "unlink"
 	opMerge   = "merge" // of the record that came of it
@@ -164,7 +165,25 @@ func (t *tx) archive(tab *table, old *record) {
 	t.changes = append(t.changes, change{Op: opArchive, Object: tab.ot.name, ID: old.id})
 }
 
+// erase deletes a record for privacy: its values are gone, and it can't be restored. A new one with the same e-mail may be made by the API.
+func (t *tx) erase(tab *table, old *record) {
+	n := old.next(t.at, t.p.indexed(t.at))
+	n.forget(t.at)
+	t.put(tab, n)
+	t.changes = append(t.changes, change{Op: opErase, Object: tab.ot.name, ID: old.id})
+}
+
+func (r *record) forget(at int64) {
+	r.archived, r.archivedAt = true, at
+	r.props = map[string]string{"hs_object_id": r.props["hs_object_id"]}
+}
+
+func (r *record) forgotten() bool { return r.archived && len(r.props) == 1 }
+
 func (t *tx) restore(tab *table, old *record) error {
+	if old.forgotten() {
+		return notFound(strconv.FormatInt(old.id, 10))
+	}
 	if err := t.checkUnique(tab, old.props, old.id); err != nil {
 		return err
 	}
@@ -302,6 +321,8 @@ func (p *portal) redo(l *logTx) error {
 			maps.Copy(n.props, c.Props)
 		case opArchive:
 			n.archived, n.archivedAt = true, l.At
+		case opErase:
+			n.forget(l.At)
 		case opRestore:
 			n.archived, n.archivedAt = false, 0
 		default:
