@@ -1,16 +1,19 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/config"
 	"github.com/crmstream/crmstream/cmd/crmstream/explain"
 	"github.com/crmstream/crmstream/cmd/crmstream/status"
+	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -38,30 +41,7 @@ Exit status 1 if nothing is found.`,
 				return err
 			}
 			defer cl.Close()
-			adm := kadm.NewClient(cl)
-			topics, err := adm.ListTopics(cmd.Context(), schemas.TopicControlTenants)
-			if err != nil {
-				return fmt.Errorf("Kafka does not answer (is the pipeline or broker running?): %w", err)
-			}
-			n := len(topics[schemas.TopicControlTenants].Partitions)
-			if n == 0 {
-				return fmt.Errorf("there is no topic %s: crmstream topics create", schemas.TopicControlTenants)
-			}
-			partition := schemas.PartitionOf(tenant, int32(n))
-			if address == "" {
-				owner, err := status.Owner(cmd.Context(), adm, c.Kafka.Group, partition)
-				if err != nil {
-					return err
-				}
-				address = owner.Address
-			}
-			token := ""
-			if c.HTTP.Token != "" {
-				if token, err = config.Secret(cmd.Context(), c.HTTP.Token); err != nil {
-					return err
-				}
-			}
-			e, err := explain.Ask(cmd.Context(), address, token, tenant, what)
+			e, partition, err := ask(cmd.Context(), c, cl, address, tenant, what)
 			if _, nothing := errors.AsType[explain.NothingError](err); nothing {
 				return &exitError{exitFound, err}
 			}
@@ -91,4 +71,33 @@ Exit status 1 if nothing is found.`,
 	cmd.Flags().StringVar(&address, "address", "", "HOST:PORT of the process to ask (default: the owner of the tenant's partition)")
 	cmd.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back changes are shown; 0 = none")
 	return cmd
+}
+
+// ask asks the process at an address, or else the owner of the tenant's partition.
+func ask(ctx context.Context, c *config.Config, cl *kgo.Client, address, tenant, what string) (e *pipeline.Explanation, partition int32, err error) {
+	adm := kadm.NewClient(cl)
+	topics, err := adm.ListTopics(ctx, schemas.TopicControlTenants)
+	if err != nil {
+		return nil, 0, fmt.Errorf("Kafka does not answer (is the pipeline or broker running?): %w", err)
+	}
+	n := len(topics[schemas.TopicControlTenants].Partitions)
+	if n == 0 {
+		return nil, 0, fmt.Errorf("there is no topic %s: crmstream topics create", schemas.TopicControlTenants)
+	}
+	partition = schemas.PartitionOf(tenant, int32(n))
+	if address == "" {
+		owner, err := status.Owner(ctx, adm, c.Kafka.Group, partition)
+		if err != nil {
+			return nil, 0, err
+		}
+		address = owner.Address
+	}
+	token := ""
+	if c.HTTP.Token != "" {
+		if token, err = config.Secret(ctx, c.HTTP.Token); err != nil {
+			return nil, 0, err
+		}
+	}
+	e, err = explain.Ask(ctx, address, token, tenant, what)
+	return e, partition, err
 }

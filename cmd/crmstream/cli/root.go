@@ -78,6 +78,6 @@ Try it, nothing else needed:
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitInput, err} })
 	root.AddCommand(demoCommand(), runCommand(), brokerCommand(), simCommand(), topicsCommand(),
-		tenantsCommand(), callsCommand(), replayCommand(), statusCommand(), explainCommand(), conflictsCommand(), versionCommand())
+		tenantsCommand(), callsCommand(), replayCommand(), statusCommand(), explainCommand(), conflictsCommand(), contactsCommand(), versionCommand())
 	return root
 }
