@@ -17,13 +17,29 @@ type Explanation struct {
 
 // ExplainedPerson is one person.
 type ExplainedPerson struct {
-	ID          string            `json:"id"`
-	Status      string            `json:"status"`
-	ContactID   string            `json:"contact_id,omitempty"`
-	DoNotCall   bool              `json:"do_not_call"`
-	DoNotCallAt int64             `json:"do_not_call_at,omitempty"`
-	Fields      []ExplainedField  `json:"fields"`
-	Records     []ExplainedRecord `json:"records"`
+	ID          string `json:"id"`
+	Status      string `json:"status"`
+	ContactID   string `json:"contact_id,omitempty"`
+	DoNotCall   bool   `json:"do_not_call"`
+	DoNotCallAt int64  `json:"do_not_call_at,omitempty"`
+	// DoNotCallFrom and DoNotCallRef are who said or took back do-not-call, "dialer" or a
+	// CRM, and the input, topic-partition@offset.
+	DoNotCallFrom string `json:"do_not_call_from,omitempty"`
+	DoNotCallRef  string `json:"do_not_call_ref,omitempty"`
+	// Numbers of the person of which something was said, whoever has them.
+	Numbers []ExplainedNumber `json:"numbers,omitempty"`
+	Fields  []ExplainedField  `json:"fields"`
+	Records []ExplainedRecord `json:"records"`
+}
+
+// ExplainedNumber is the last explicit word about a number.
+type ExplainedNumber struct {
+	Number    string `json:"number"`
+	DoNotCall bool   `json:"do_not_call"`
+	At        int64  `json:"at"`
+	From      string `json:"from"`
+	Ref       string `json:"ref"` // topic-partition@offset
+	Why       string `json:"why,omitempty"`
 }
 
 // ExplainedField is one value of a person: by whom, when, by which input, and where it

@@ -115,7 +115,7 @@ type DialerEvent struct {
 	At int64 `avro:"at"`
 	// The dialer's id of the call that it is about, e.g. "call-7". Needed where a call is edited; of the others it finds the person.
 	CallID *string `avro:"call_id"`
-	// The dialer's id of the contact, e.g. "c-12". Needed for dnc_changed; of others it finds the person.
+	// The dialer's id of the contact, e.g. "c-12". dnc_changed needs it, or the field phone; of others it finds the person.
 	ContactID *string `avro:"contact_id"`
 	// Only what changed, by the names that the type has, e.g. do_not_call = "false", notes = "Call back on Monday".
 	// Instants in them are ms since 1970 UTC as text. A null value clears the field. Personal data.

@@ -24,7 +24,7 @@ type SyncContact struct {
 	// lead_status, mobile_phone, owner_email, phone, title. A null value is known to be empty. Where a tenant maps counters
 	// also call_count, last_called_at (ISO 8601, UTC) and ai_score, which are computed here. Personal data.
 	Fields []Field `avro:"fields"`
-	// True: nobody may call this person; either side said so, and only an explicit act takes it back. False: calls are allowed.
+	// True: nobody may call this person, at whatever number; either side said so, and only an explicit act takes it back. False: calls are allowed.
 	DoNotCall bool `avro:"do_not_call"`
 	// The dialer's id of the contact, e.g. "c-12". Absent: the dialer has none, or deleted it.
 	ContactID *string `avro:"contact_id"`
@@ -39,6 +39,9 @@ type SyncContact struct {
 	Status string `avro:"status"`
 	// Where the last change came from. Always there in what we write.
 	Provenance *Provenance `avro:"provenance"`
+	// Numbers of this person that nobody may dial, whoever has them, in E.164, e.g. ["+14155550100"]: the dialer said so of the number, and only a
+	// later word about it takes that back. do_not_call is the person's and covers every number. Personal data.
+	DoNotCallNumbers []string `avro:"do_not_call_numbers"`
 	// Of a person who became part of another, that one's id, e.g. "p12": all that is here stands there. Absent: of any other.
 	MergedInto *string `avro:"merged_into"`
 }

@@ -102,6 +102,9 @@ func (s *runner) output(o *pipeline.Output) string {
 		if v.DoNotCall {
 			line += " DO-NOT-CALL"
 		}
+		for _, n := range v.DoNotCallNumbers {
+			line += " DO-NOT-DIAL=" + n
+		}
 		if v.ContactID != nil {
 			line += " contact=" + *v.ContactID
 		}

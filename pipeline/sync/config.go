@@ -55,7 +55,7 @@ func (w *world) config() (cfg *schemas.TenantConfig, ok bool, err error) {
 }
 
 func (w *world) adoptConfig(d *decodedConfig) {
-	w.orgs, w.salt = d.cfg.Orgs, d.cfg.Salt
+	w.orgs, w.salt, w.numbers = d.cfg.Orgs, d.cfg.Salt, d.cfg.Numbers
 	w.use(d.lines)
 }
 

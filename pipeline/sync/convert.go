@@ -111,9 +111,8 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 		if err != nil {
 			return err
 		}
-		if truth(nv) && !e.p.DNC {
-			e.p.DNC, e.p.DNCAt = true, e.at
-			w.fieldChange(e, m.Dialer, nil, nv, "do_not_call of either side")
+		if truth(nv) {
+			w.forbid(e, m.Dialer, nv, e.at)
 		}
 	}
 	w.wake("l:" + lid)

@@ -55,7 +55,7 @@ func (w *world) salted(secret string) {
 	}
 	h := sha256.Sum256([]byte("erased\x00" + w.t.Name() + "\x00" + secret + "\x00" + w.ref + "\x00" + ms(w.tx.Now)))
 	w.salt = h[:]
-	put(w, configs, kindConfig, "", &settings{*w.cfg, w.orgs, w.salt})
+	w.saveSettings()
 }
 
 // barred reports whether somebody new is one who was erased: by id, by e-mail address, or,

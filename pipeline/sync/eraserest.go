@@ -10,7 +10,8 @@ import (
 	"github.com/crmstream/crmstream/state"
 )
 
-// kindErased: hash of what somebody was known by who was erased → when.
+// kindErased: hash of what somebody was known by who was erased → when; number in E.164 →
+// saidNumber.
 const kindErased state.Kind = '6'
 
 // eraseRest begins the id of a timerReread that goes through calls (c), events (h) and

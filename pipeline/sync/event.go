@@ -24,34 +24,6 @@ func (w *world) event(ev *schemas.DialerEvent) error {
 	return pipeline.Rejectf(schemas.ReasonUnsupported, "events of type %q are not acted on by this version", ev.Type)
 }
 
-// dnc is the explicit act that alone may clear do-not-call (B23).
-func (w *world) dnc(ev *schemas.DialerEvent) error {
-	if ev.ContactID == nil {
-		return pipeline.Rejectf(schemas.ReasonInvalid, "dnc_changed without contact_id")
-	}
-	v, ok := find(ev.Fields, "do_not_call")
-	if !ok || v == nil {
-		return pipeline.Rejectf(schemas.ReasonInvalid, "dnc_changed without the field do_not_call")
-	}
-	pid, ok, err := w.text(kindContact, *ev.ContactID)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return w.contact(&schemas.ContactChange{ContactID: *ev.ContactID, ModifiedAt: ev.At, Fields: ev.Fields})
-	}
-	ps, ok, err := w.load(pid)
-	at := min(ev.At, w.tx.Now) // one that has not come yet would stand for ever
-	if err != nil || !ok || at < ps.DNCAt || ps.DNC == truth(v) {
-		return err
-	}
-	e := &edit{p: ps, changed: true, dirty: true, origin: dialer, at: at}
-	old := strconv.FormatBool(ps.DNC)
-	ps.DNC, ps.DNCAt = truth(v), at
-	w.fieldChange(e, "do_not_call", &old, v, "explicit act")
-	return w.store(e)
-}
-
 // callEdit is one field of a call as an event edited it.
 type callEdit struct {
 	Name     string  `avro:"name"`

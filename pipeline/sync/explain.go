@@ -42,7 +42,13 @@ func (s *Sync) Explain(tx *pipeline.Tx, tenant, what string) (*pipeline.Explanat
 			return nil, err
 		}
 		if ok {
-			e.Persons = append(e.Persons, w.explainPerson(p))
+			x := w.explainPerson(p)
+			if err := w.forbidden(p, func(n string, s *saidNumber) {
+				x.Numbers = append(x.Numbers, pipeline.ExplainedNumber{Number: n, DoNotCall: s.DNC, At: s.At, From: s.From, Ref: s.Ref, Why: s.Why})
+			}); err != nil {
+				return nil, err
+			}
+			e.Persons = append(e.Persons, x)
 		}
 	}
 	for _, id := range calls {
@@ -127,7 +133,7 @@ func (w *world) namedRecord(what string) (persons, calls []string, err error) {
 }
 
 func (w *world) explainPerson(p *person) pipeline.ExplainedPerson {
-	out := pipeline.ExplainedPerson{ID: p.ID, Status: p.Status, DoNotCall: p.DNC, DoNotCallAt: p.DNCAt, Fields: []pipeline.ExplainedField{}, Records: []pipeline.ExplainedRecord{}}
+	out := pipeline.ExplainedPerson{ID: p.ID, Status: p.Status, DoNotCall: p.DNC, DoNotCallAt: p.DNCAt, DoNotCallFrom: p.DNCFrom, DoNotCallRef: p.DNCRef, Fields: []pipeline.ExplainedField{}, Records: []pipeline.ExplainedRecord{}}
 	if p.ContactID != nil {
 		out.ContactID = *p.ContactID
 	}

@@ -211,9 +211,8 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			w.warn(e, l, m, why)
 		}
 		if m.Role == profile.DoNotCall {
-			if truth(nv) && !e.p.DNC {
-				e.p.DNC, e.p.DNCAt, e.changed = true, at, true
-				w.fieldChange(e, m.Dialer, nil, nv, "do_not_call of either side")
+			if truth(nv) {
+				w.forbid(e, m.Dialer, nv, at)
 			}
 			continue
 		}
@@ -411,9 +410,8 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		f := &c.Fields[i]
 		m := mapping.DialerLine(w.lines.Role(f.Name))
 		if m.Role == profile.DoNotCall {
-			if truth(f.Value) && !e.p.DNC {
-				e.p.DNC, e.p.DNCAt, e.changed, e.dirty = true, e.at, true, true
-				w.fieldChange(e, f.Name, nil, f.Value, "do_not_call of either side")
+			if truth(f.Value) {
+				w.forbid(e, f.Name, f.Value, e.at)
 			}
 			continue
 		}

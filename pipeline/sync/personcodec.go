@@ -47,7 +47,8 @@ func encodePerson(p *person) []byte {
 	}
 	b = append(b, 0)
 	b = appendBool(appendOptional(b, p.ContactID), p.DNC)
-	b = appendText(binary.AppendVarint(b, p.DNCAt), p.Status)
+	b = appendText(appendText(binary.AppendVarint(b, p.DNCAt), p.DNCFrom), p.DNCRef)
+	b = appendText(b, p.Status)
 	if n := len(p.Past); n > 0 {
 		b = binary.AppendVarint(b, int64(n))
 		for i := range p.Past {
@@ -121,6 +122,7 @@ func decodePerson(b []byte, p *person) error {
 	p.ContactID = d.optional(new(string))
 	p.DNC = d.byte() == 1
 	p.DNCAt = d.long()
+	p.DNCFrom, p.DNCRef = d.text(), d.text()
 	p.Status = d.text()
 	d.blocks(func(n int) {
 		p.Past = grow(p.Past, n)

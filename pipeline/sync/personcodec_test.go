@@ -20,7 +20,7 @@ func anyPerson(t *rapid.T) *person {
 		return schemas.Field{Name: text.Draw(t, "name"), Value: optional.Draw(t, "value")}
 	}), 0, 3)
 	return &person{
-		ID: text.Draw(t, "id"), ContactID: optional.Draw(t, "contact"), DNC: rapid.Bool().Draw(t, "dnc"), DNCAt: rapid.Int64().Draw(t, "at"), Status: text.Draw(t, "status"),
+		ID: text.Draw(t, "id"), ContactID: optional.Draw(t, "contact"), DNC: rapid.Bool().Draw(t, "dnc"), DNCAt: rapid.Int64().Draw(t, "at"), DNCFrom: text.Draw(t, "from"), DNCRef: text.Draw(t, "ref"), Status: text.Draw(t, "status"),
 		Fields: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) fieldValue {
 			return fieldValue{text.Draw(t, "name"), optional.Draw(t, "value"), rapid.Int64().Draw(t, "at"), text.Draw(t, "from"), text.Draw(t, "ref")}
 		}), 0, 5).Draw(t, "fields"),

@@ -26,7 +26,9 @@ func (w *world) store(e *edit) error {
 		if err := w.indexName(e); err != nil {
 			return err
 		}
-		w.publish(e)
+		if err := w.publish(e); err != nil {
+			return err
+		}
 	}
 	if e.linked {
 		w.wakeAll(e.p)
@@ -104,7 +106,7 @@ func (w *world) index(e *edit) error {
 	return nil
 }
 
-func (w *world) publish(e *edit) {
+func (w *world) publish(e *edit) error {
 	p := e.p
 	c := &schemas.SyncContact{Tenant: w.t.Name(), PersonID: p.ID, DoNotCall: p.DNC, ContactID: p.ContactID, Status: p.Status,
 		Fields: make([]schemas.Field, 0, len(p.Fields)), Links: make([]schemas.Link, 0, len(p.Links)),
@@ -118,5 +120,11 @@ func (w *world) publish(e *edit) {
 			c.Warnings = appendWarnings(c.Warnings, l)
 		}
 	}
+	err := w.forbidden(p, func(n string, s *saidNumber) {
+		if s.DNC {
+			c.DoNotCallNumbers = append(c.DoNotCallNumbers, n)
+		}
+	})
 	w.tx.Emit(schemas.TopicSyncContacts, w.t.Name()+"/"+p.ID, c)
+	return err
 }

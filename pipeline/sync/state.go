@@ -65,6 +65,8 @@ type settings struct {
 	Tenant schemas.TenantConfig `avro:"tenant"`
 	Orgs   []org                `avro:"orgs"`
 	Salt   []byte               `avro:"salt"` // key of the hashes of persons who were erased; empty = nobody was
+	// Numbers says that of a number it was said that it may not be dialled.
+	Numbers bool `avro:"numbers"`
 }
 
 // org is the account of one CRM, kept when it is taken out: the same id coming back
@@ -133,7 +135,9 @@ type person struct {
 	Links     []link       `avro:"links"`
 	ContactID *string      `avro:"contact_id"`
 	DNC       bool         `avro:"dnc"`
-	DNCAt     int64        `avro:"dnc_at"`
+	DNCAt     int64        `avro:"dnc_at"`   // ms, of the last explicit word
+	DNCFrom   string       `avro:"dnc_from"` // who said it first, and with which input
+	DNCRef    string       `avro:"dnc_ref"`
 	Status    string       `avro:"status"`
 	Past      []past       `avro:"past"` // of fields that several sides said, in the order in which they did
 	// Disputes are fields of which a CRM wants another value, few or none.
@@ -236,15 +240,16 @@ var (
 
 // world is one tenant in one transaction.
 type world struct {
-	s    *Sync
-	tx   *pipeline.Tx
-	t    state.Tenant
-	cfg  *schemas.TenantConfig
-	orgs []org
-	salt []byte // of settings
-	want pipeline.Intents
-	ref  string // the input under work
-	live bool   // it was pushed by a CRM: it comes once, and in order
+	s       *Sync
+	tx      *pipeline.Tx
+	t       state.Tenant
+	cfg     *schemas.TenantConfig
+	orgs    []org
+	salt    []byte // of settings, as numbers is
+	numbers bool
+	want    pipeline.Intents
+	ref     string // the input under work
+	live    bool   // it was pushed by a CRM: it comes once, and in order
 	// lines is the tenant's mapping in force, env what its transforms know.
 	lines *mapping.Compiled
 	env   *mapping.Env

@@ -128,7 +128,7 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 	if fuzzy(c) && !(ok && fuzzy(old)) {
 		w.timer(w.tx.Now, timerNames, "")
 	}
-	put(w, configs, kindConfig, "", &settings{*c, w.orgs, w.salt})
+	put(w, configs, kindConfig, "", &settings{*c, w.orgs, w.salt, w.numbers})
 	w.tx.Store.Put(state.System(w.tx.Partition, sysTenant, c.Tenant), []byte{1})
 	w.cfg = c
 	now := make(map[string]bool)
@@ -358,6 +358,8 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipel
 	case timerReread:
 		if rest, is := strings.CutPrefix(tm.ID, eraseRest); is {
 			err = w.eraseOn(rest)
+		} else if rest, is := strings.CutPrefix(tm.ID, numberRest); is {
+			err = w.tellNumber(rest)
 		} else {
 			w.reread(tm.ID)
 		}

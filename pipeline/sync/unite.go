@@ -126,6 +126,7 @@ func (w *world) unite(from, to *person, wins func(f, cur *fieldValue) bool, caus
 	if from.DNC && !to.DNC {
 		yes := "true"
 		w.fieldChange(e, "do_not_call", nil, &yes, cause)
+		to.DNCFrom, to.DNCRef = from.DNCFrom, from.DNCRef
 	}
 	to.DNC, to.DNCAt = to.DNC || from.DNC, max(to.DNCAt, from.DNCAt)
 	if to.Status != statusActive && from.Status == statusActive {

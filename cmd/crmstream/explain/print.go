@@ -55,7 +55,19 @@ func (p *printer) person(tenant string, x *pipeline.ExplainedPerson, field strin
 		}
 		p.line("%s", head)
 		if x.DoNotCall {
-			p.line("  do not call, since %s", at(x.DoNotCallAt))
+			p.line("  do not call: said by %s (%s), last %s", x.DoNotCallFrom, x.DoNotCallRef, at(x.DoNotCallAt))
+		} else if x.DoNotCallRef != "" {
+			p.line("  may be called again: said by %s, %s (%s)", x.DoNotCallFrom, at(x.DoNotCallAt), x.DoNotCallRef)
+		}
+		for _, n := range x.Numbers {
+			what := "nobody may dial " + n.Number
+			if !n.DoNotCall {
+				what = n.Number + " may be dialled again"
+			}
+			if n.Why != "" {
+				what += ", " + n.Why
+			}
+			p.line("  %s: said by %s, %s (%s)", what, n.From, at(n.At), n.Ref)
 		}
 	}
 	width := 0
