@@ -62,12 +62,20 @@ type Intents struct {
 	// Again names sources that are read from their beginning once more, beside the pages
 	// that they are read by anyway, and behind all else.
 	Again []Source
+	// Drifts say of how many mapped fields a CRM says something else than before.
+	Drifts []Drift
 	// Accounts is set where the tenant's accounts changed: the new configuration.
 	Accounts *schemas.TenantConfig
 }
 
 // Source names a source of a CRM's profile.
 type Source struct{ Provider, Name string }
+
+// Drift is how many mapped fields of a CRM are not as it describes them.
+type Drift struct {
+	Provider string
+	Open     int32
+}
 
 // Ref names one record of the outbox.
 type Ref struct{ Provider, Key string }

@@ -24,7 +24,7 @@ type CRMChange struct {
 	Hint *Hint `avro:"hint"`
 	// Body: the end of a page, after all of its records.
 	PageEnd *PageMarker `avro:"page_end"`
-	// Body: reference data, a user of the CRM.
+	// Body: reference data, such as a user of the CRM, or what fields a kind of record has.
 	Reference *Reference `avro:"reference"`
 }
 
@@ -109,12 +109,68 @@ type PageMarker struct {
 	Last bool `avro:"last"`
 }
 
-// Reference is one entry of reference data: a user of the CRM.
+// Kinds of reference data.
+const (
+	ReferenceOwner       = "owner"
+	ReferenceDisposition = "disposition"
+	ReferenceSchema      = "schema" // what fields a kind of record has
+)
+
+// Reference is one entry of reference data: a user of the CRM, an outcome of calls, or
+// what fields a kind of record has.
 type Reference struct {
-	// What it is an entry of: e.g. "owner", a user who may own records. Any other is passed over.
+	// What it is an entry of: e.g. "owner", a user who may own records, "disposition", an outcome of calls, "schema", the fields of
+	// the kind of record that the change's id names. Any other is passed over.
 	Kind string `avro:"kind"`
-	// What is known of it: id, email and active, e.g. email = "rep@example.com", active = "true". Personal data.
+	// What is known of it: id, email and active, e.g. email = "rep@example.com", active = "true". Empty of a schema. Personal data.
 	Fields []Field `avro:"fields"`
 	// True: it was deleted in the CRM. False: it is there; a user who may not log in any more has active = "false".
 	Deleted bool `avro:"deleted"`
+	// Of a schema: the fields, sorted by name, each once. Empty of everything else.
+	Described []DescribedField `avro:"described"`
+	// Of a schema: how many fields the CRM has beside those, left out since the record would be too large, e.g. 0. Of a field
+	// that is not among them nothing is known then.
+	Left int32 `avro:"left" default:"0"`
+}
+
+// Kinds of a CRM's field, in our words.
+const (
+	FieldText      = "text"
+	FieldNumber    = "number"
+	FieldBoolean   = "boolean"
+	FieldDate      = "date"
+	FieldDatetime  = "datetime"
+	FieldChoice    = "choice"  // one value of a list
+	FieldChoices   = "choices" // several of them
+	FieldReference = "reference"
+	FieldOther     = "other"
+)
+
+// DescribedField is what a CRM says of one field of a kind of record.
+type DescribedField struct {
+	// The CRM's name of it, e.g. "Rating__c", "hs_lead_status".
+	Name string `avro:"name" default:""`
+	// What people see of it in the CRM, at most 100 characters, e.g. "Rating".
+	Label string `avro:"label" default:""`
+	// Its type in the CRM's words, e.g. "picklist", "enumeration".
+	Type string `avro:"type" default:""`
+	// Its type in our words: e.g. "text", "number", "boolean", "date", "datetime", "choice" (one of a list), "choices" (several),
+	// "reference", "other".
+	Kind string `avro:"kind" default:""`
+	// Of a text: how many characters it takes, e.g. 255. 0: no limit known.
+	Length int32 `avro:"length" default:"0"`
+	// True: a new record may be given a value. False: not by us.
+	Creatable bool `avro:"creatable"`
+	// True: a value may be written to a record that is there. False: not by us.
+	Updatable bool `avro:"updatable"`
+	// True: a new record needs a value, and gets none by itself. False: it does not.
+	Required bool `avro:"required"`
+	// True: somebody made it in this account. False: every account has it.
+	Custom bool `avro:"custom"`
+	// True: the CRM computes it from other fields. False: it holds what was written.
+	Formula bool `avro:"formula"`
+	// Of a choice: the values that may be chosen now, in the CRM's order, at most 100, e.g. ["New", "Working"].
+	Values []string `avro:"values"`
+	// True: there are more values than those, or one is too long to be listed. False: those are all.
+	MoreValues bool `avro:"more_values"`
 }

@@ -205,21 +205,23 @@ type SyncConflict struct {
 	// Name of the tenant, as in the key, e.g. "acme".
 	Tenant string `avro:"tenant"`
 	// Our id of the conflict, unique in the tenant, as in the key, e.g. "value:p17:title", "same:p18:p17",
-	// "disposition:hubspot:demobooked", "rep:hubspot:rep@example.com". Personal data.
+	// "disposition:hubspot:demobooked", "rep:hubspot:rep@example.com", "drift:salesforce:Lead:Rating__c",
+	// "new_field:salesforce:Lead:Mobile__c". Personal data.
 	ConflictID string `avro:"conflict_id"`
 	// Our id of the person, as on sync.contacts, e.g. "p17"; of same_person the one that is known; where a word is missing that of the
-	// first call with it.
+	// first call with it; "" of drift and new_field.
 	PersonID string `avro:"person_id"`
-	// Name of the field, in the dialer's words, e.g. "title", "disposition", "agent_email"; of same_person why they may be the same.
+	// Name of the field, in the dialer's words, e.g. "title", "disposition", "agent_email"; of same_person why they may be the same; of new_field the
+	// one that it may be mapped to.
 	Field string `avro:"field"`
-	// What the dialer wants the field to be, e.g. "Head of Sales"; once resolved, what it is; of same_person what is known of the person.
-	// Null: empty. Personal data.
+	// What the dialer wants the field to be, e.g. "Head of Sales"; once resolved, what it is; of same_person what is known of the person;
+	// of drift and new_field how it is mended, with lines for the tenant's document. Null: empty. Personal data.
 	DialerValue *string `avro:"dialer_value"`
-	// What the CRM wants the field to be, in the dialer's form, e.g. "Sales Director"; of same_person what the record looks like. Null:
-	// empty. Personal data.
+	// What the CRM wants the field to be, in the dialer's form, e.g. "Sales Director"; of same_person what the record looks like; of drift and
+	// new_field what the CRM says of its field. Null: empty. Personal data.
 	CRMValue *string `avro:"crm_value"`
 	// The CRM record that wants it, e.g. {salesforce, Contact, 0035g000007abcdAAA}; of same_person the one in question, which may be
-	// {dialer, contact, c-12}.
+	// {dialer, contact, c-12}; of drift and new_field the kind of record, with no id.
 	Record Link `avro:"record"`
 	// How it stands: e.g. "open", "resolved".
 	Status string `avro:"status"`
@@ -228,7 +230,8 @@ type SyncConflict struct {
 	// Where the later of the two values came from.
 	Provenance *Provenance `avro:"provenance"`
 	// What is to be decided: e.g. "value" (which of two values), "undone" (likewise: the CRM undid it three times), "same_person",
-	// "unmapped_disposition", "unmapped_rep". "": value.
+	// "unmapped_disposition", "unmapped_rep", "drift" (the CRM describes a mapped field otherwise than the mapping needs it),
+	// "new_field" (one that it may be mapped to). "": value.
 	Kind string `avro:"kind" default:""`
 }
 
@@ -257,13 +260,15 @@ type SyncHealth struct {
 	// How the account stands: e.g. "well", "slow", "parked" (a person must act), "credential_lost" (refused five times),
 	// "removed" (not in the configuration).
 	State string `avro:"state"`
-	// Why it is not well, for people, e.g. "auth: expired access/refresh token". "": it is.
+	// Why it is not well, for people, e.g. "auth: expired access/refresh token"; of one that is, what somebody should look at. "": nothing.
 	Cause string `avro:"cause"`
 	// When this was written: the time of its transaction, by our clock, in ms since 1970 UTC, e.g. 1772386201000.
 	At int64 `avro:"at"`
 	// Sources that are read from their beginning once more, for a field or a scope that is new, each with the pages that were read so far,
 	// e.g. ["Lead: 12 pages"]. Empty: none is.
 	Rereading []string `avro:"rereading"`
+	// Mapped fields that the CRM describes otherwise than the mapping needs them, e.g. 2: open on sync.conflicts, of kind "drift".
+	Drift int32 `avro:"drift" default:"0"`
 }
 
 // FieldChange is a value of sync.changes: one field of one person went from Old

@@ -110,6 +110,11 @@ func (b *box) take(want pipeline.Intents) error {
 			return err
 		}
 	}
+	for _, d := range want.Drifts {
+		if err := b.drift(d); err != nil {
+			return err
+		}
+	}
 	for _, p := range want.Restart {
 		if err := b.restart(p); err != nil {
 			return err

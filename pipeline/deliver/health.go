@@ -1,6 +1,9 @@
 package deliver
 
 import (
+	"strconv"
+
+	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -98,6 +101,22 @@ func (b *box) refresh(a *account) error {
 	return b.publish(a)
 }
 
+// drift takes over how many mapped fields are not as the CRM describes them, and says it
+// at once.
+func (b *box) drift(d pipeline.Drift) error {
+	a, ok, err := b.account(d.Provider)
+	if err != nil || !ok {
+		return err
+	}
+	if a.Drift = d.Open; !a.Gone {
+		if err := b.publish(a); err != nil {
+			return err
+		}
+	}
+	b.saveAccount(a)
+	return nil
+}
+
 func (b *box) condition(a *account) (st, cause, breaker string) {
 	st, breaker = "well", "closed"
 	switch {
@@ -113,6 +132,10 @@ func (b *box) condition(a *account) (st, cause, breaker string) {
 		st, cause = "slow", "the CRM's limit"
 	case a.Ailing != "":
 		st, cause = "slow", "the source "+a.Ailing+" can't be read"
+	case a.Drift == 1:
+		cause = "a mapped field is not as the CRM describes it: crmstream conflicts list --tenant " + b.t.Name()
+	case a.Drift > 0:
+		cause = strconv.Itoa(int(a.Drift)) + " mapped fields are not as the CRM describes them: crmstream conflicts list --tenant " + b.t.Name()
 	}
 	return st, cause, breaker
 }
@@ -126,7 +149,7 @@ func (b *box) publish(a *account) error {
 	sum := f.sum()
 	a.State, a.HealthAt, a.ShownSynced, a.ShownErrors, a.ShownWaiting = st, b.tx.Now, sum.Synced, sum.Errors, a.Waiting
 	h := &schemas.SyncHealth{Tenant: b.t.Name(), Provider: a.Provider, RecordsSyncedLast24h: sum.Synced, PendingRecords: a.Waiting,
-		ConsecutiveFailures: a.Failures, CircuitBreakerState: breaker, State: st, Cause: cause, At: b.tx.Now, Rereading: a.rereadings()}
+		ConsecutiveFailures: a.Failures, CircuitBreakerState: breaker, State: st, Cause: cause, At: b.tx.Now, Rereading: a.rereadings(), Drift: a.Drift}
 	if a.LastSync > 0 {
 		last := a.LastSync
 		h.LastSyncAt = &last

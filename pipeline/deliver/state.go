@@ -84,6 +84,7 @@ type account struct {
 	ShownErrors   int64  `avro:"shown_errors"`
 	ShownWaiting  int64  `avro:"shown_waiting"`
 	Ailing        string `avro:"ailing"` // a source that fails again and again; "" = none
+	Drift         int32  `avro:"drift"`  // mapped fields that are not as the CRM describes them
 	Gone          bool   `avro:"gone"`
 	GoneAt        int64  `avro:"gone_at"` // ms, since when
 	// Off are kinds of record that are not asked for; Again are sources that are read once

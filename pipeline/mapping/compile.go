@@ -94,6 +94,16 @@ func (c *Compiled) Strategy(field string) string {
 // Compile makes a tenant's configuration into what is in force. What has a problem is
 // left out; a configuration with one that is no warning should not be taken over.
 func (b *Base) Compile(cfg *schemas.TenantConfig) (*Compiled, []Problem) {
+	k := b.compile(cfg, nil)
+	return k.c, k.ps
+}
+
+// CompileWith is Compile under what the CRMs say of the fields.
+func (b *Base) CompileWith(cfg *schemas.TenantConfig, facts []Fact) *Compiled {
+	return b.compile(cfg, facts).c
+}
+
+func (b *Base) compile(cfg *schemas.TenantConfig, facts []Fact) *compiler {
 	c := &Compiled{Env: Env{Country: cfg.Country, Currency: cfg.Currency, Locale: cfg.Locale, Zone: b.zone(cfg.TimeZone)},
 		objects: b.objects, tables: b.tables, roles: b.roles, conflictDefault: cfg.ConflictDefault, conflicts: cfg.ConflictFields}
 	k := &compiler{Base: b, c: c, cfg: cfg}
@@ -101,6 +111,7 @@ func (b *Base) Compile(cfg *schemas.TenantConfig) (*Compiled, []Problem) {
 		k.i = i
 		k.mapping(&cfg.Mappings[i])
 	}
+	k.heed(facts)
 	for i, o := range c.objects {
 		if slices.Contains(k.own, o) {
 			k.together(o)
@@ -118,7 +129,7 @@ func (b *Base) Compile(cfg *schemas.TenantConfig) (*Compiled, []Problem) {
 		o.seal()
 	}
 	k.rules()
-	return c, k.ps
+	return k
 }
 
 type compiler struct {

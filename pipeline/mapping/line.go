@@ -33,6 +33,9 @@ type Line struct {
 	Default *string
 	// Conflict is the line's own strategy; "" = the tenant's.
 	Conflict string
+	// Formula says that the CRM computes its field: that changes without a trace in the
+	// time of its record (B29).
+	Formula bool
 
 	rule   transform // nil = none
 	checks []check
@@ -257,6 +260,8 @@ type Object struct {
 	Scripts bool
 	// Shared says that two lines look at one field of the CRM.
 	Shared bool
+
+	lacks []string // fields of the profile that the CRM does not have
 }
 
 // Constants are what a new record gets beside the values of the dialer, by the CRM's
@@ -286,7 +291,7 @@ func (o *Object) Columns() []string {
 
 // Extra are the fields that lines have beside those of the profile, each with its kind
 // if that is not text, sorted: "Nick__c", "Score__c:number"; ">Score__c:number" is one
-// that is written only.
+// that is written only, "-Title" one of the profile's that the CRM does not have.
 func (o *Object) Extra() []string {
 	var extra []string
 	for _, l := range o.Lines {
@@ -307,6 +312,9 @@ func (o *Object) Extra() []string {
 		if !slices.ContainsFunc(o.Lines, func(l *Line) bool { return l.CRM == f && l.Inbound() }) {
 			extra = append(extra, f)
 		}
+	}
+	for _, name := range o.lacks {
+		extra = append(extra, "-"+name)
 	}
 	slices.Sort(extra)
 	return slices.Compact(extra)

@@ -23,6 +23,8 @@
 //	09:00:00 hint sf Lead L1
 //	09:00:00 page hs contacts from= to=c1 last
 //	09:00:00 owner sf U1 email=ann@example.com
+//	09:00:00 describe sf Lead without=Phone Status=picklist:New|Working Age__c=double,formula Nick__c=string,40,ro,label:Nick
+//	                                             what fields Leads have now, beside the default mapping's, which are texts; deleted
 //	09:00:00 contact d1 first_name=Ann email=null link=sf/Lead/L1
 //	09:00:00 call c1 rev=1 to=+14155550100 seconds=92
 //	09:00:00 event dnc_changed contact=d1 do_not_call=false

@@ -150,7 +150,7 @@ func (s *runner) do(cmd string, ws []string) error {
 		h, err := s.m.Resume()
 		s.show(h, s.m.Now)
 		return err
-	case "crm", "stream", "reset", "hint", "page", "owner", "disposition":
+	case "crm", "stream", "reset", "hint", "page", "owner", "disposition", "describe":
 		c, err := s.change(cmd, a)
 		if err != nil {
 			return err
@@ -297,6 +297,11 @@ func (s *runner) change(cmd string, a *args) (*schemas.CRMChange, error) {
 	case "disposition":
 		c.Object, c.ID = "disposition", a.at(1)
 		c.Reference = &schemas.Reference{Kind: "disposition", Deleted: a.flag("deleted"), Fields: a.named}
+	case "describe":
+		c.Object, c.ID = "schema", a.at(1)
+		if c.Reference, err = describe(c.Provider, a); err != nil {
+			return nil, err
+		}
 	case "owner":
 		c.Object, c.ID = "owner", a.at(1)
 		c.Reference = &schemas.Reference{Kind: "owner", Deleted: a.flag("deleted"), Fields: a.named}

@@ -152,6 +152,9 @@ func (s *runner) output(o *pipeline.Output) string {
 		if v.Kind == "value" || v.Kind == "undone" || v.Kind == "same_person" {
 			line += fmt.Sprintf(" against %s of %s/%s/%s", value(v.CRMValue), v.Record.Provider, v.Record.Object, v.Record.ID)
 		}
+		if v.Kind == "drift" || v.Kind == "new_field" {
+			line = fmt.Sprintf("%s %s %s %s: %s → %s", o.Topic, o.Key, v.Status, v.Field, value(v.CRMValue), value(v.DialerValue))
+		}
 		return line
 	case *schemas.SyncAccount:
 		return row(o, v.Name, "", v.Fields, nil, v.Provenance, v.Warnings, v.Status)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/state"
 )
@@ -21,6 +22,7 @@ func (w *world) adopt(c *schemas.TenantConfig) error {
 		case orgs[i].ID != a.ID:
 			orgs[i].ID = a.ID
 			orgs[i].Generation++
+			w.facts = slices.DeleteFunc(slices.Clone(w.facts), func(f mapping.Fact) bool { return f.Provider == a.Provider })
 			pos, ok, err := get(w, streams, kindStream, a.Provider)
 			if err != nil {
 				return err

@@ -9,8 +9,17 @@ import (
 
 // columnsSetting begins the name of the setting by which a connector is told what a
 // tenant's mapping has beside the CRM's own: "columns.Lead" = "Nick__c,Score__c:number".
-// A field with > before it is written only.
+// A field with > before it is written only, one of the CRM's own with - is not there.
 const columnsSetting = "columns."
+
+// columns is what connectors are told of the mapping, all of it.
+func (w *world) columns() string {
+	var all strings.Builder
+	for _, o := range w.lines.Objects() {
+		all.WriteString(o.Provider + "." + o.Name + "=" + strings.Join(o.Extra(), ",") + ";")
+	}
+	return all.String()
+}
 
 // withColumns is the account with what its mapping reads and writes beside the default.
 func (w *world) withColumns(a schemas.Account) schemas.Account {

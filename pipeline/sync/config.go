@@ -48,14 +48,14 @@ func (w *world) config() (cfg *schemas.TenantConfig, ok bool, err error) {
 		return nil, false, fmt.Errorf("%w: %w", pipeline.ErrCorrupt, err)
 	}
 	d.cfg.Tenant.Document = "" // nothing is decided by it
-	d.lines, _ = w.s.base.Compile(&d.cfg.Tenant)
+	d.lines = w.s.base.CompileWith(&d.cfg.Tenant, d.cfg.Facts)
 	slot.Store(d)
 	w.adoptConfig(d)
 	return &d.cfg.Tenant, true, nil
 }
 
 func (w *world) adoptConfig(d *decodedConfig) {
-	w.orgs, w.salt, w.numbers = d.cfg.Orgs, d.cfg.Salt, d.cfg.Numbers
+	w.orgs, w.salt, w.numbers, w.facts = d.cfg.Orgs, d.cfg.Salt, d.cfg.Numbers, d.cfg.Facts
 	w.use(d.lines)
 }
 

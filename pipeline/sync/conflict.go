@@ -335,6 +335,9 @@ func (w *world) publishDispute(p *person, d *dispute, status string) {
 // resolveConflict does what a person decided about a field.
 func (w *world) resolveConflict(a *schemas.ControlAction) error {
 	id := said(a, "conflict")
+	if strings.HasPrefix(id, conflictDrift+":") || strings.HasPrefix(id, conflictNewField+":") {
+		return w.acceptDrift(a, id)
+	}
 	parts := strings.SplitN(id, ":", 3)
 	if len(parts) != 3 || parts[0] != "value" {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "%q is no conflict of two values: crmstream conflicts list shows them", id)

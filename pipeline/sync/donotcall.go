@@ -182,5 +182,5 @@ func (w *world) forbidden(p *person, each func(n string, s *saidNumber)) error {
 
 // saveSettings keeps what a tenant's state knows beside its configuration.
 func (w *world) saveSettings() {
-	put(w, configs, kindConfig, "", &settings{*w.cfg, w.orgs, w.salt, w.numbers})
+	put(w, configs, kindConfig, "", &settings{*w.cfg, w.orgs, w.salt, w.numbers, w.facts})
 }

@@ -203,6 +203,9 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		if !m.Inbound() {
 			continue
 		}
+		if m.Formula && known {
+			e.at = w.tx.Now // it has changed since it was read last, which the record's time does not say (B29)
+		}
 		nv, why, err := w.inward(m, v)
 		if err != nil {
 			return err
@@ -224,6 +227,7 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			nv = cur.Value // it is ours, cut or put into the CRM's words (B28)
 		}
 		w.take(e, m.Dialer, m, nv, &h)
+		e.at = at
 	}
 	return w.store(e)
 }

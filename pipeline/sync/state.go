@@ -67,6 +67,8 @@ type settings struct {
 	Salt   []byte               `avro:"salt"` // key of the hashes of persons who were erased; empty = nobody was
 	// Numbers says that of a number it was said that it may not be dialled.
 	Numbers bool `avro:"numbers"`
+	// Facts are what the mapping has to heed of what the CRMs describe.
+	Facts []mapping.Fact `avro:"facts"`
 }
 
 // org is the account of one CRM, kept when it is taken out: the same id coming back
@@ -248,8 +250,9 @@ type world struct {
 	salt    []byte // of settings, as numbers is
 	numbers bool
 	want    pipeline.Intents
-	ref     string // the input under work
-	live    bool   // it was pushed by a CRM: it comes once, and in order
+	ref     string         // the input under work
+	live    bool           // it was pushed by a CRM: it comes once, and in order
+	facts   []mapping.Fact // those of the settings
 	// lines is the tenant's mapping in force, env what its transforms know.
 	lines *mapping.Compiled
 	env   *mapping.Env

@@ -128,9 +128,12 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 	if fuzzy(c) && !(ok && fuzzy(old)) {
 		w.timer(w.tx.Now, timerNames, "")
 	}
-	put(w, configs, kindConfig, "", &settings{*c, w.orgs, w.salt, w.numbers})
-	w.tx.Store.Put(state.System(w.tx.Partition, sysTenant, c.Tenant), []byte{1})
 	w.cfg = c
+	if err := w.survey(); err != nil {
+		return err
+	}
+	put(w, configs, kindConfig, "", &settings{*c, w.orgs, w.salt, w.numbers, w.facts})
+	w.tx.Store.Put(state.System(w.tx.Partition, sysTenant, c.Tenant), []byte{1})
 	now := make(map[string]bool)
 	for _, a := range c.Accounts {
 		now[a.Provider] = !c.Removed
@@ -266,13 +269,16 @@ func (w *world) change(c *schemas.CRMChange) error {
 	return w.pageEnd(p, c.PageEnd) // deliver moves the cursor
 }
 
-// reference keeps owners both ways, and the CRM's list of dispositions.
+// reference keeps owners both ways, the CRM's list of dispositions, and what fields its
+// kinds of record have.
 func (w *world) reference(c *schemas.CRMChange) error {
 	switch c.Reference.Kind {
 	case "owner":
 	case "disposition":
 		w.dispositionSaid(c)
 		return nil
+	case schemas.ReferenceSchema:
+		return w.describe(c)
 	default:
 		return nil
 	}
@@ -308,7 +314,7 @@ func (w *world) reference(c *schemas.CRMChange) error {
 func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipeline.Intents, ok bool, err error) {
 	w := &world{s: s, tx: tx, t: tx.Tenant(tm.Tenant), ref: "timer"}
 	switch tm.Kind {
-	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain, timerReconsider, timerAskedFor, timerReread, timerConverted, timerLater:
+	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain, timerReconsider, timerAskedFor, timerReread, timerConverted, timerLater, timerFieldBack, timerSendField:
 	default:
 		return w.want, false, nil
 	}
@@ -365,6 +371,10 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipel
 		}
 	case timerConverted:
 		err = w.followConverted(tm.ID)
+	case timerFieldBack:
+		err = w.fieldBack(tm.ID)
+	case timerSendField:
+		err = w.sendField(tm.ID)
 	}
 	if err != nil {
 		err = fmt.Errorf("timer %c %q: %w", tm.Kind, tm.ID, err)
