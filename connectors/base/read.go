@@ -34,38 +34,61 @@ func Columns(p *profile.Profile, object string, extra ...string) []string {
 }
 
 // columnsSetting begins the name of the setting by which the core says what a tenant's
-// mapping has beside the profile: "columns.Lead" = "Nick__c,Score__c:number"; a field
-// with > before it is written only.
+// mapping has beside the profile: "columns.Lead" = "-Title,Nick__c,Score__c:number"; a
+// field with > before it is written only, one with - is the profile's and not there.
 const columnsSetting = "columns."
 
-// Extra are the fields that the tenant's mapping has of an object beside the profile:
-// those that are read, sorted, and the kind of each whose value is no text.
-func (a *Account) Extra(object string) (read []string, kinds map[string]string) {
+// extraField is one entry of that setting.
+type extraField struct {
+	sign       byte // '>', '-', or 0
+	name, kind string
+}
+
+func (a *Account) extra(object string) (out []extraField) {
 	for _, f := range a.Config.Settings {
 		if f.Name != columnsSetting+object || f.Value == nil {
 			continue
 		}
-		kinds = make(map[string]string)
 		for part := range strings.SplitSeq(*f.Value, ",") {
-			name, kind, _ := strings.Cut(part, ":")
-			plain := strings.TrimPrefix(name, ">")
-			if plain == name {
-				read = append(read, name)
+			e := extraField{}
+			e.name, e.kind, _ = strings.Cut(part, ":")
+			if e.name != "" && (e.name[0] == '>' || e.name[0] == '-') {
+				e.sign, e.name = e.name[0], e.name[1:]
 			}
-			if kind != "" {
-				kinds[plain] = kind
-			}
+			out = append(out, e)
 		}
 	}
-	return read, kinds
+	return out
 }
 
-// With are columns and more of them, sorted, each once.
-func With(cols, more []string) []string {
-	if len(more) == 0 {
+// Kinds are those of the fields that the tenant's mapping has of an object beside the
+// profile and whose values are no text.
+func (a *Account) Kinds(object string) map[string]string {
+	kinds := make(map[string]string)
+	for _, e := range a.extra(object) {
+		if e.kind != "" {
+			kinds[e.name] = e.kind
+		}
+	}
+	return kinds
+}
+
+// Mapped are columns of the profile with those that the tenant's mapping has beside them,
+// and without those that the CRM does not have; sorted, each once. nil stays nil.
+func (a *Account) Mapped(object string, cols []string) []string {
+	extra := a.extra(object)
+	if cols == nil || len(extra) == 0 {
 		return cols
 	}
-	all := slices.Concat(cols, more)
+	all := slices.Clone(cols)
+	for _, e := range extra {
+		switch e.sign {
+		case '-':
+			all = slices.DeleteFunc(all, func(c string) bool { return c == e.name })
+		case 0:
+			all = append(all, e.name)
+		}
+	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }

@@ -9,21 +9,20 @@ import (
 )
 
 // What a tenant's mapping has beside the profile is read, or only written, and has its
-// kind.
+// kind; what the CRM lacks of the profile is not read.
 func TestExtra(t *testing.T) {
 	a := &Account{Config: schemas.Account{Settings: []schemas.Field{
-		schemas.Text("app_id", "7"), schemas.Text("columns.Contact", "Other__c"), schemas.Text("columns.Lead", "Nick__c,Score__c:number,>Sent__c:boolean,>Text__c")}}}
-	read, kinds := a.Extra("Lead")
-	if want := []string{"Nick__c", "Score__c"}; !slices.Equal(read, want) {
-		t.Errorf("read %q", read)
+		schemas.Text("app_id", "7"), schemas.Text("columns.Contact", "Other__c"), schemas.Text("columns.Lead", "-Title,Nick__c,Score__c:number,>Sent__c:boolean,>Text__c")}}}
+	if want, got := []string{"Email", "Nick__c", "Score__c"}, a.Mapped("Lead", []string{"Email", "Nick__c", "Title"}); !slices.Equal(got, want) {
+		t.Errorf("read %q", got)
 	}
-	if want := map[string]string{"Score__c": "number", "Sent__c": "boolean"}; !maps.Equal(kinds, want) {
-		t.Errorf("kinds %v", kinds)
+	if want, got := map[string]string{"Score__c": "number", "Sent__c": "boolean"}, a.Kinds("Lead"); !maps.Equal(got, want) {
+		t.Errorf("kinds %v", got)
 	}
-	if read, kinds := a.Extra("Task"); read != nil || kinds != nil {
-		t.Errorf("of nothing: %q %v", read, kinds)
+	if got := a.Mapped("Task", []string{"B", "A"}); !slices.Equal(got, []string{"B", "A"}) {
+		t.Errorf("without any: %q", got)
 	}
-	if got := With([]string{"B", "D"}, []string{"A", "D"}); !slices.Equal(got, []string{"A", "B", "D"}) {
-		t.Errorf("together %q", got)
+	if got := a.Mapped("Lead", nil); got != nil {
+		t.Errorf("of an object that is not read: %q", got)
 	}
 }

@@ -18,8 +18,7 @@ func (a *attempt) find(ctx context.Context) {
 	if !ok {
 		return
 	}
-	extra, _ := a.Extra(contacts)
-	cols := base.With(columns(contacts), extra)
+	cols := a.Mapped(contacts, columns(contacts))
 	in := searchRequest{Limit: base.FindMost, Properties: append(cols[:len(cols):len(cols)], always(contacts)...), Sorts: []sorting{{"hs_object_id", "ASCENDING"}}}
 	for _, p := range searchable {
 		in.Groups = append(in.Groups, filterGroup{[]filter{{p, "EQ", national}}})

@@ -93,6 +93,10 @@ func ask[T any](ctx context.Context, a *attempt, by *rest.Client, method, path s
 }
 
 func (a *attempt) readPage(ctx context.Context) {
+	if object, ok := base.SchemaOf(a.At.Page.Source); ok {
+		a.describe(ctx, object)
+		return
+	}
 	src, ok := theProfile.SourceByName(a.At.Page.Source)
 	if !ok {
 		a.Invalid("source " + a.At.Page.Source + " is not known")
@@ -120,8 +124,7 @@ func (a *attempt) readPage(ctx context.Context) {
 func (a *attempt) recordPage(ctx context.Context, cur cursor, limit int) (next cursor, last, ok bool) {
 	src, _ := theProfile.SourceByName(a.At.Page.Source)
 	object := src.Object
-	extra, _ := a.Extra(object) // a property that the portal lacks is passed over by it
-	cols := base.With(columns(object), extra)
+	cols := a.Mapped(object, columns(object)) // a property that the portal lacks is passed over by it
 	props := slices.Concat(cols, always(object))
 	var got *listed[record]
 	var res *base.Reply

@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"slices"
 	"time"
 
 	"github.com/crmstream/crmstream/connectors/base"
@@ -30,6 +31,7 @@ const (
 
 	every       = 5 * time.Minute // pages only reconcile: webhooks hint at changes
 	everyOwners = 15 * time.Minute
+	everySchema = 6 * time.Hour
 )
 
 var theProfile = &profile.Profile{
@@ -85,13 +87,13 @@ var theProfile = &profile.Profile{
 	FindsByPhone: true,
 	Deal:         profile.Deal{Object: deals, Stage: "dealstage", Closed: "hs_is_closed"},
 	New:          profile.NewPerson{Object: contacts, Phone: "phone"},
-	Sources: []profile.Source{
+	Sources: slices.Concat([]profile.Source{
 		{Name: owners, Object: owner, Limit: batch, Every: everyOwners},
 		{Name: outcomesOf, Object: outcomeOf, Limit: batch, Every: everyOwners},
 		{Name: contacts, Object: contacts, Limit: batch, Every: every},
 		{Name: companies, Object: companies, Limit: batch, Every: every},
 		{Name: deals, Object: deals, Limit: batch, Every: every},
-	},
+	}, base.Schemas(everySchema, contacts, calls, companies, deals)),
 	Limits: profile.Limits{Upsert: batch, Update: batch, Create: batch, Read: batch, InFlight: 4, Gap: 110 * time.Millisecond},
 }
 

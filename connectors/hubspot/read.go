@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
 )
@@ -15,8 +14,7 @@ import (
 // read fetches records by id. An id that a merge took away is answered by the
 // record that it went into.
 func (a *attempt) read(ctx context.Context) {
-	extra, _ := a.Extra(a.At.Object)
-	cols := base.With(columns(a.At.Object), extra)
+	cols := a.Mapped(a.At.Object, columns(a.At.Object))
 	if cols == nil {
 		a.Invalid("object " + a.At.Object + " is not read")
 		return

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/crmstream/crmstream/connectors"
@@ -22,11 +21,10 @@ const (
 // conn is a connection to one org.
 type conn struct {
 	*base.Account
-	rest   *rest.Client
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	// lacking is set once the org has refused a field of the tenant's mapping.
-	lacking atomic.Bool
+	rest    *rest.Client
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	lacking lacking
 }
 
 // Open implements connectors.Provider.

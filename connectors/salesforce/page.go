@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -100,6 +101,10 @@ func (c cursor) after(n int, stamp time.Time, id string, last bool, serverNow ti
 const pageMost = 2000
 
 func (a *attempt) readPage(ctx context.Context) {
+	if object, ok := base.SchemaOf(a.At.Page.Source); ok {
+		a.describe(ctx, object)
+		return
+	}
 	src, ok := theProfile.SourceByName(a.At.Page.Source)
 	if !ok {
 		a.Invalid("source " + a.At.Page.Source + " is not known")

@@ -1,8 +1,10 @@
 package salesforce
 
 import (
+	"slices"
 	"time"
 
+	"github.com/crmstream/crmstream/connectors/base"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -28,6 +30,8 @@ const (
 	every      = time.Minute // pages only reconcile: changes are pushed
 	everyUsers = 15 * time.Minute
 	everyTable = 5 * time.Minute
+	// What fields there are changes seldom, and each answer is a whole table.
+	everySchema = 6 * time.Hour
 )
 
 func person(isLead bool) []profile.Mapping {
@@ -113,13 +117,13 @@ var theProfile = &profile.Profile{
 	Deal:         profile.Deal{Object: opportunity, Stage: "StageName", Closed: "IsClosed"},
 	New: profile.NewPerson{Object: lead, Phone: "Phone", Fields: []schemas.Field{
 		schemas.Text("Company", "Unknown"), schemas.Text("LastName", "Unknown")}},
-	Sources: []profile.Source{
+	Sources: slices.Concat([]profile.Source{
 		{Name: users, Object: owner, Limit: batch, Every: everyUsers},
 		{Name: lead, Object: lead, Limit: batch, Every: every},
 		{Name: contact, Object: contact, Limit: batch, Every: every},
 		{Name: company, Object: company, Limit: batch, Every: everyTable},
 		{Name: opportunity, Object: opportunity, Limit: batch, Every: everyTable},
-	},
+	}, base.Schemas(everySchema, contact, lead, task, company, opportunity)),
 	Limits:      profile.Limits{Upsert: batch, Update: batch, Create: batch, Read: batch, InFlight: 4},
 	NormalizeID: NormalizeID,
 }

@@ -3,7 +3,6 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -36,33 +35,10 @@ func columns(object string) []string {
 	return extra[object]
 }
 
-// columns of an object with those of the tenant's mapping, unless the org has refused
-// them.
+// columns of an object with those of the tenant's mapping, without those that the org is
+// known to lack.
 func (c *conn) columns(object string) []string {
-	cols := columns(object)
-	if c.lacking.Load() {
-		return cols
-	}
-	extra, _ := c.Extra(object)
-	return base.With(cols, extra)
-}
-
-// refused reports whether the org refused a query for a field that it lacks. The
-// tenant's own are left out from then on, until its configuration changes: one field
-// must not hold up all that is read.
-func (a *attempt) refused(err error) bool {
-	e, ok := errors.AsType[*rest.Error](err)
-	if !ok || e.Code != "INVALID_FIELD" || a.lacking.Load() {
-		return false
-	}
-	for _, f := range a.Config.Settings {
-		if strings.HasPrefix(f.Name, "columns.") {
-			a.lacking.Store(true)
-			a.Env.Log.Warn("the org lacks a field of the tenant's mapping: none of them is read until the configuration changes", "account", a.Config.ID, "said", e.Message)
-			return true
-		}
-	}
-	return false
+	return c.lacking.without(object, c.Mapped(object, columns(object)), columns(object))
 }
 
 // standard is what is read of every record of an object, whatever is mapped.
@@ -116,7 +92,7 @@ func (a *attempt) read(ctx context.Context) {
 func (a *attempt) query(ctx context.Context, resource, q string) (*queried, *base.Reply, bool) {
 	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, http.MethodGet, apiPath+resource, url.Values{"q": {q}}, nil)
 	if a.refused(err) {
-		err = &rest.Error{Class: schemas.ErrTransient, Message: "the org lacks a field of the tenant's mapping: it is asked again without"}
+		err = &rest.Error{Class: schemas.ErrTransient, Message: "the org lacks a field that is mapped: it is asked again without"}
 	}
 	if err != nil {
 		a.Fail(err, outcome)

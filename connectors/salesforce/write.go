@@ -179,7 +179,7 @@ func savedItems(body []byte, n int) ([]saved, bool) {
 // items of one record in a request would fail each other: the later one stays.
 func (a *attempt) records(byIdentity bool) (records []map[string]any, places []int) {
 	distinct := a.Distinct()
-	_, own := a.Extra(a.At.Object)
+	own := a.Kinds(a.At.Object)
 	for i, it := range a.At.Items {
 		rec := map[string]any{"attributes": map[string]string{"type": a.At.Object}}
 		bad := ""

@@ -19,6 +19,8 @@ type logTx struct {
 type logProperty struct {
 	Object string    `json:"object"`
 	Def    *property `json:"def"`
+	// Archived: it was taken away.
+	Archived bool `json:"archived,omitempty"`
 }
 
 // logWebhook says what became of some events: Attempt is the number of their next delivery, 0 if there will be none.

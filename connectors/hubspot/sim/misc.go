@@ -1,9 +1,10 @@
 package sim
 
-// Serves /crm/v3/properties/{type} (GET, POST) and /crm/v3/properties/{type}/{name} (GET), /crm/v3/owners (GET),
+// Serves /crm/v3/properties/{type} (GET, POST) and /crm/v3/properties/{type}/{name} (GET, PATCH, DELETE), /crm/v3/owners (GET),
 // /calling/v1/dispositions (GET) and /account-info/v3/details (GET).
 //
-// Deviations: properties can be neither changed nor archived; groups are not checked.
+// Deviations: groups are not checked; one that is archived and made anew under its name has the values of the old one; a change
+// of type judges no value that is there.
 
 import (
 	"net/http"
@@ -49,6 +50,10 @@ func (c *call) routeProperties() handler {
 		return (*call).listProperties
 	case len(c.segs) == 1:
 		return only(http.MethodPost, (*call).createProperty)
+	case len(c.segs) == 2 && c.r.Method == http.MethodPatch:
+		return (*call).changeProperty
+	case len(c.segs) == 2 && c.r.Method == http.MethodDelete:
+		return (*call).archiveProperty
 	case len(c.segs) == 2:
 		return only(http.MethodGet, (*call).oneProperty)
 	}
@@ -99,11 +104,7 @@ func (c *call) createProperty() (int, any, error) {
 	def.ModificationMetadata = &modification{Archivable: true}
 	def.CreatedAt = instant(c.now.UnixMilli())
 	def.UpdatedAt = def.CreatedAt
-	if _, err := c.p.log.Append(logLine{Property: &logProperty{ot.name, &def}}); err != nil {
-		return 0, nil, err
-	}
-	tab.define(&def)
-	return http.StatusCreated, &def, nil
+	return http.StatusCreated, &def, c.defined(ot, &def, false)
 }
 
 func (c *call) routeOwners() handler { return only(http.MethodGet, (*call).listOwners) }

@@ -141,7 +141,7 @@ func (p *portal) replay(l logLine, _ *simkit.Ref) error {
 		if ot == nil {
 			return fmt.Errorf("property of an unknown object %q", l.Property.Object)
 		}
-		p.tables[ot].define(l.Property.Def)
+		p.tables[ot].defined(l.Property)
 	case l.Occurrence != nil:
 		p.occurred.keep(l.Occurrence)
 	case l.Webhook != nil:

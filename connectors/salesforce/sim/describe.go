@@ -40,7 +40,11 @@ func (c *call) describe(o *object) *apiError {
 	out := c.describeObject(o)
 	var fields []any
 	for _, f := range o.fields {
-		fields = append(fields, describeField(o, f))
+		if !c.o.hidden(f) {
+			d := describeField(o, c.o.shaped(f))
+			d["calculated"] = c.o.shape(f).Formula
+			fields = append(fields, d)
+		}
 	}
 	children := []any{}
 	for _, ch := range o.children {

@@ -23,6 +23,7 @@ type org struct {
 	cfg      OrgConfig
 	cdc      map[*object]bool
 	tables   map[*object]*table
+	shapes   sync.Map            // *field → shape: how the org's field differs from the table
 	sessions map[string]*session // by token hash
 	reusable map[string]string   // user and app → live access token of the JWT flow
 	grants   map[string]*grant   // by refresh token hash

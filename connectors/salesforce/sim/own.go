@@ -23,6 +23,7 @@ func (s *Server) ownSurface() http.Handler {
 	mux.HandleFunc("POST /_sim/convert", s.ownConvert)
 	mux.HandleFunc("POST /_sim/merge", s.ownMerge)
 	mux.HandleFunc("POST /_sim/grant", s.ownGrant)
+	mux.HandleFunc("POST /_sim/fields", s.ownFields)
 	s.faults.Handle(mux)
 	return mux
 }

@@ -114,7 +114,7 @@ func (p *plan) selectItem(item selectItem) *soqlError {
 			return &soqlError{code: "MALFORMED_QUERY", text: "The SOQL FIELDS function must have a LIMIT of at most 200", bare: true}
 		}
 		for _, f := range p.obj.fields {
-			if item.group == "ALL" || f.custom() == (item.group == "CUSTOM") {
+			if (item.group == "ALL" || f.custom() == (item.group == "CUSTOM")) && !p.o.hidden(f) {
 				p.cols = append(p.cols, &column{key: f.name, field: func(*object) *field { return f }})
 			}
 		}
@@ -136,7 +136,7 @@ func (p *plan) ownName(path []string) []string {
 // addPath adds a path to a level of columns, below the parent's column if a sibling has made it already.
 func (p *plan) addPath(cols *[]*column, from []*object, path []string, pos int) *soqlError {
 	if len(path) == 1 {
-		if f, get, err := leaf(from, path[0], pos); err != nil {
+		if f, get, err := p.o.leaf(from, path[0], pos); err != nil {
 			return err
 		} else if !slices.ContainsFunc(*cols, func(c *column) bool { return c.key == f.name }) {
 			*cols = append(*cols, &column{key: f.name, field: get, typ: f == typeField})
@@ -159,15 +159,15 @@ func (p *plan) addPath(cols *[]*column, from []*object, path []string, pos int) 
 var typeField = &field{name: "Type", label: "Type", typ: tPicklist, length: 40, idx: -1}
 
 // leaf finds a field by name in the objects a path may end at. With several, it is enough that one has it.
-func leaf(from []*object, name string, pos int) (*field, func(*object) *field, *soqlError) {
+func (o *org) leaf(from []*object, name string, pos int) (*field, func(*object) *field, *soqlError) {
 	if len(from) > 1 && strings.EqualFold(name, "Type") {
 		return typeField, nil, nil
 	}
 	var rep *field
 	byObject := map[*object]*field{}
-	for _, o := range from {
-		if f := o.field(name); f != nil {
-			byObject[o] = f
+	for _, obj := range from {
+		if f := obj.field(name); f != nil && !o.hidden(f) {
+			byObject[obj] = f
 			if rep == nil {
 				rep = f
 			}
@@ -227,7 +227,7 @@ func (p *plan) reader(path []string, pos int) (*reader, *soqlError) {
 
 func (o *org) reader(from []*object, path []string, pos int) (*reader, *soqlError) {
 	if len(path) == 1 {
-		f, get, err := leaf(from, path[0], pos)
+		f, get, err := o.leaf(from, path[0], pos)
 		switch {
 		case err != nil:
 			return nil, err

@@ -243,13 +243,13 @@ func (o *org) prepare(obj *object, body map[string]any, creating bool) ([]assign
 	var locked []string
 	for _, name := range names {
 		f := obj.field(name)
-		if f == nil {
+		if f == nil || o.hidden(f) {
 			if rf := obj.byRel[strings.ToLower(name)]; rf != nil {
 				return nil, foreignKeyMissing(obj, rf, body[name])
 			}
 			return nil, noSuchColumn(obj, name)
 		}
-		if (creating && !f.create) || (!creating && !f.update) {
+		if (creating && !f.create) || (!creating && !f.update) || o.locked(f) {
 			locked = append(locked, f.name)
 			continue
 		}
