@@ -70,7 +70,9 @@ func (w *world) writeLoaded(after string) error {
 		n := len(w.want.Writes)
 		warned := w.outbound(p, false)
 		if warned {
-			w.publish(&edit{p: p, origin: conflict.Decided, at: w.tx.Now})
+			if err := w.publish(&edit{p: p, origin: conflict.Decided, at: w.tx.Now}); err != nil {
+				return err
+			}
 		}
 		if warned || len(w.want.Writes) > n {
 			w.save(p)

@@ -137,7 +137,7 @@ func (w *world) erasePerson(a *schemas.ControlAction) error {
 	}
 	var p *person
 	if ok && id != "" {
-		if p, ok, err = w.load(id); err != nil {
+		if p, _, err = w.load(id); err != nil {
 			return err
 		}
 	}
