@@ -32,7 +32,7 @@ var rules = []rule{
 	{"pipeline/activity", []string{"schemas", "schemas/profile"}, "a pure rule knows records and profiles only"},
 	{"pipeline/conflict", []string{"schemas"}, "a pure rule knows records only"},
 	{"pipeline/identity", []string{"pipeline/phone", "schemas"}, "a pure rule knows records only"},
-	{"pipeline/mapping", []string{"internal/near", "pipeline/phone", "schemas", "schemas/profile"}, "a pure rule knows records and profiles only"},
+	{"pipeline/mapping", []string{"pipeline/near", "pipeline/phone", "schemas", "schemas/profile"}, "a pure rule knows records and profiles only"},
 	{"pipeline/script", []string{"pipeline/mapping"}, "it runs what a rule asks for, and knows no record"},
 	{"pipeline/sync", append(pureRules, "pipeline", "schemas", "schemas/profile", "state", "state/value"), "sync decides; it knows neither how things are sent nor Kafka"},
 	{"pipeline/deliver", []string{"pipeline", "schemas", "schemas/profile", "state", "state/value"}, "deliver schedules; it knows neither why a write is wanted nor Kafka"},
@@ -56,7 +56,7 @@ var rules = []rule{
 	{"connectors", []string{"schemas", "schemas/profile"}, "the contract knows records and profiles"},
 
 	{"cmd/...", []string{"..."}, "only cmd wires"},
-	{"internal/near", nil, "it knows names only"},
+	{"pipeline/near", nil, "it knows names only"},
 	{"internal/...", []string{"..."}, "tools of the repository wire as cmd does"},
 	{"bench/...", []string{"..."}, "tools of the repository wire as cmd does"},
 	{"docs/...", nil, "programs in documents stand alone"},

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/crmstream/crmstream/internal/near"
+	"github.com/crmstream/crmstream/pipeline/near"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )

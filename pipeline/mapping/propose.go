@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/crmstream/crmstream/internal/near"
+	"github.com/crmstream/crmstream/pipeline/near"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
-	"github.com/crmstream/crmstream/internal/near"
+	"github.com/crmstream/crmstream/pipeline/near"
 	"github.com/crmstream/crmstream/schemas"
 )
 

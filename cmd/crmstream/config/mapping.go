@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/strictyaml"
-	"github.com/crmstream/crmstream/internal/near"
 	"github.com/crmstream/crmstream/pipeline/mapping"
+	"github.com/crmstream/crmstream/pipeline/near"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )

@@ -13,7 +13,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
-	"github.com/crmstream/crmstream/internal/near"
+	"github.com/crmstream/crmstream/pipeline/near"
 )
 
 // Decode fills the struct that into points to from the first document in src. The
