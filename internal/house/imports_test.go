@@ -66,7 +66,7 @@ var pureRules = []string{"pipeline/activity", "pipeline/conflict", "pipeline/ide
 
 // core is what must stay pure (P9): same state, same journal, same bytes.
 var core = []string{
-	"schemas", "schemas/profile", "pipeline", "pipeline/activity", "pipeline/conflict", "pipeline/identity", "pipeline/mapping", "pipeline/phone",
+	"schemas", "schemas/profile", "pipeline", "pipeline/activity", "pipeline/conflict", "pipeline/identity", "pipeline/mapping", "pipeline/near", "pipeline/phone",
 	"pipeline/sync", "pipeline/deliver", "pipeline/task",
 }
 
