@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/crmstream/crmstream/pipeline"
@@ -88,6 +89,30 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 	w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: personKey(p.ID, l.Object, l.ID), ID: l.ID,
 		Fields: fields, Priority: priority, Revision: l.Revision, Drops: true, Needs: needs})
 	return warned
+}
+
+// tellAgain writes to a CRM what it has just said, as it said it.
+func (w *world) tellAgain(e *edit) {
+	for i := range e.p.Links {
+		l := &e.p.Links[i]
+		o, acc := w.lines.Object(l.Provider, l.Object), w.account(l.Provider)
+		if o == nil || acc == nil || l.Provider != e.origin || !l.live() {
+			continue
+		}
+		var fields []schemas.Field
+		for _, m := range o.Lines {
+			known, told := find(l.Known, m.CRM)
+			if _, waits := find(l.Wanted, m.CRM); m.Outbound() && told && !waits && slices.Contains(e.set, m.Dialer) {
+				fields = set(fields, m.CRM, known)
+				l.Wanted = set(l.Wanted, m.CRM, known)
+			}
+		}
+		if len(fields) > 0 {
+			l.Revision++
+			w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: personKey(e.p.ID, l.Object, l.ID), ID: l.ID,
+				Fields: fields, Priority: pipeline.PriorityField, Revision: l.Revision, Drops: true})
+		}
+	}
 }
 
 // unwritten gives up a write for a field that the CRM needs; what it would have written

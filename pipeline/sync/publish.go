@@ -13,6 +13,9 @@ func (w *world) store(e *edit) error {
 	if !e.changed && !e.dirty {
 		return nil
 	}
+	if w.s.echoes && !e.silent && !e.snapshot {
+		w.tellAgain(e)
+	}
 	// Unchanged, too: a CRM told a value that lost against a newer one of ours; it is
 	// told again.
 	if !e.silent && w.outbound(e.p, e.snapshot) {

@@ -129,7 +129,9 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 		switch {
 		case st.Status == schemas.StatusSynced:
 			before, told := find(l.Known, f.Name)
-			l.Known = set(l.Known, f.Name, f.Value)
+			if !w.s.echoes {
+				l.Known = set(l.Known, f.Name, f.Value)
+			}
 			l.Refused = unset(l.Refused, f.Name)
 			if told && w.stoodOver(p, l, &f, before) {
 				w.timer(w.tx.Now, timerAgain, p.ID)

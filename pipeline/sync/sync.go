@@ -20,7 +20,12 @@ type Sync struct {
 	order    []string // of the profiles, as given
 	zones    zones
 	configs  decodedConfigs
+	echoes   bool
 }
+
+// HearEchoes switches off what only saves calls to the CRMs: that a write which was taken
+// counts as what stands there, and that a CRM is not told what it says itself.
+func (s *Sync) HearEchoes() { s.echoes = true }
 
 // New returns a Sync for CRMs with these profiles; scripts may be nil.
 func New(profiles []*profile.Profile, scripts mapping.Scripts) *Sync {

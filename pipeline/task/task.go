@@ -15,11 +15,19 @@ import (
 // Option changes a task.
 type Option func(*options)
 
-type options struct{ scripts mapping.Scripts }
+type options struct {
+	scripts mapping.Scripts
+	echoes  bool
+}
 
 // WithScripts sets who runs the scripts of custom transforms; without it they are
 // errors.
 func WithScripts(s mapping.Scripts) Option { return func(o *options) { o.scripts = s } }
+
+// WithEchoes makes the task hear its own writes as anybody's words, and tell each CRM what
+// it has just said: everything must come out the same, with more calls (P7). It is for
+// tests; no configuration leads here.
+func WithEchoes() Option { return func(o *options) { o.echoes = true } }
 
 // New returns the task for CRMs with these profiles.
 func New(profiles []*profile.Profile, opts ...Option) pipeline.Task {
@@ -27,7 +35,11 @@ func New(profiles []*profile.Profile, opts ...Option) pipeline.Task {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	return &task{sync.New(profiles, o.scripts), deliver.New(profiles)}
+	s := sync.New(profiles, o.scripts)
+	if o.echoes {
+		s.HearEchoes()
+	}
+	return &task{s, deliver.New(profiles)}
 }
 
 type task struct {

@@ -59,8 +59,8 @@ type Process struct {
 }
 
 // Start puts a process together; Run runs it and Close takes it apart. Everything
-// that can be wrong is said before anything works.
-func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Process, err error) {
+// that can be wrong is said before anything works. opts change the task: tests do.
+func Start(ctx context.Context, cfg *config.Config, log *slog.Logger, opts ...task.Option) (_ *Process, err error) {
 	p := &Process{cfg: cfg, log: log}
 	defer func() {
 		if err != nil {
@@ -115,7 +115,7 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Proces
 		return p, err
 	}
 	p.scripts = script.New(script.Options{})
-	p.task = task.New(profiles, task.WithScripts(p.scripts))
+	p.task = task.New(profiles, append(opts, task.WithScripts(p.scripts))...)
 	p.runner, err = run.New(run.Config{
 		Brokers: p.brokers, Opts: []kgo.Opt{kgo.ClientID(status.ClientIDPrefix + advertised(p.http.Addr()))}, Group: cfg.Kafka.Group, Instance: instance, Static: true, Dir: cfg.Data, RefuseForeignState: true, Session: cfg.Kafka.Session, Partitions: int32(cfg.Kafka.Partitions),
 		Codec: p.codec, Task: p.task, Effects: p.host, DB: p.db, Log: log, Metrics: metrics,
