@@ -176,11 +176,27 @@ var towardsCRMs = []mutant{
 `,
 		by: "pipeline/conflict: TestPlainModelOfConcurrentWords"},
 	{promise: "P7", what: "an older write of ours is a word of the CRM", file: personFile,
-		old: `		if l.wasOurs(w.env, m, v, at) {
+		old: `		if l.wasOurs(w.env, m, v, at) && `,
+		new: `		if false && `,
+		by:  "pipeline/pipetest: conflict_quick_edits.txt"},
+	{promise: "P7", what: "a late record says what a record holds", file: personFile,
+		old: `	stale, whole := at != 0 && at < l.Whole, true
+`,
+		new: `	stale, whole := at < 0, true
+`,
+		by: "pipeline/pipetest: TestEverySideEndsAtThePlainAnswer"},
+	{promise: "P7", what: "do-not-call is taken back by what was said before it", file: "pipeline/sync/donotcall.go",
+		old: `		if at > p.DNCAt {
 `,
 		new: `		if false {
 `,
-		by: "pipeline/pipetest: conflict_quick_edits.txt"},
+		by: "pipeline/pipetest: TestEverySideEndsAtThePlainAnswer"},
+	{promise: "P7", what: "that nobody may be called is taken for an echo", file: personFile,
+		old: ` && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
+`,
+		new: ` && at >= 0 {
+`,
+		by: "pipeline/pipetest: TestEverySideEndsAtThePlainAnswer"},
 	{promise: "P7", what: "a write that stands over a newer word stays", file: "pipeline/sync/settle.go",
 		old: `			if told && w.stoodOver(p, l, &f, before) {
 `,

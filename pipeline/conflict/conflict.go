@@ -248,7 +248,8 @@ func (c *Case) stand(cause string, conflict bool) Outcome {
 }
 
 func (c *Case) keep(cause string) Outcome {
-	return Outcome{Verdict: Kept, Held: c.Held, Cause: cause, Undone: !c.New.ours() && c.New.From != c.Held.From && !c.First && !c.Snapshot && c.New.At >= c.Held.OverCRM}
+	again := c.New.At != 0 && c.New.At <= c.Held.OverCRM // what was dealt with is not undone anew
+	return Outcome{Verdict: Kept, Held: c.Held, Cause: cause, Undone: !c.New.ours() && c.New.From != c.Held.From && !c.First && !c.Snapshot && !again}
 }
 
 // open leaves both values where they are: the dialer's is held, the CRM's is its rival.

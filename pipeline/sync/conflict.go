@@ -143,11 +143,15 @@ func (w *world) meet(e *edit, cur *fieldValue, m *mapping.Line, v *string, h *he
 	switch {
 	case h == nil && cur.From != dialer:
 		e.changed = true // the dialer is told what is in force instead
-	case h != nil && m.Outbound():
+	case h != nil && m.Outbound() && !h.late:
 		// What is on its way there may have been taken before this was said.
+		wanted, pending := find(h.l.Wanted, m.CRM)
 		h.l.Wanted = unset(h.l.Wanted, m.CRM)
 		if out.Undone {
 			w.undone(e, cur, v, h)
+		}
+		if pending && e.p.disputed(cur.Name) { // it may still be taken there, and is followed by what the CRM had
+			h.l.Wanted = set(h.l.Wanted, m.CRM, wanted)
 		}
 	}
 }
@@ -218,6 +222,9 @@ func (w *world) openDispute(e *edit, field string, d dispute) {
 
 // dispute takes a word of a side about a field that waits for a person.
 func (w *world) dispute(e *edit, d *dispute, cur *fieldValue, m *mapping.Line, v *string, h *hearing) {
+	if h != nil && h.echo {
+		return // no word of the CRM's own
+	}
 	q := conflict.Dispute{Held: e.p.held(cur), Rival: conflict.Version{Value: d.Value, At: d.At, From: d.From}}
 	changed, closed := q.Hear(conflict.Version{Value: v, At: e.at, From: e.origin}, func(a, b *string) bool { return m.Same(w.env, a, b) })
 	if h != nil && q.Rival.From == e.origin && q.Rival.At == e.at {

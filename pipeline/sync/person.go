@@ -168,12 +168,15 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 	if o.Shared {
 		before = slices.Clone(before) // two lines look at one field, and both must see what it was
 	}
+	stale, whole := at != 0 && at < l.Whole, true
+	past := stale && tellsAll(o, before, fields)
 	for _, m := range o.Lines {
 		v, present := find(fields, m.CRM)
+		old, known := find(before, m.CRM)
 		if !present {
+			whole = whole && !known
 			continue
 		}
-		old, known := find(before, m.CRM)
 		if how.again && known {
 			if _, has := e.p.field(m.Dialer); has || m.Role == profile.DoNotCall {
 				continue // the field is not new: what lives counts (B32)
@@ -183,12 +186,16 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		if known && m.Alike(w.env, old, v) {
 			continue // what is known already: an echo, or nothing new (P7)
 		}
-		h := hearing{l: l, first: !known}
+		if past && known && m.Role != profile.DoNotCall {
+			continue // what is not what it holds may as well be what it held
+		}
+		h := hearing{l: l, first: !known, late: stale && known}
 		wanted, waits := find(l.Wanted, m.CRM)
-		if l.wasOurs(w.env, m, v, at) {
+		// That nobody may be called may be somebody's word, and is never taken for an echo (B23).
+		if l.wasOurs(w.env, m, v, at) && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
 			// An older write of ours. If no other is to follow it any more it may be what stands
 			// there: then it is written over.
-			if !waits {
+			if !waits && !h.late {
 				l.Known, e.dirty = set(l.Known, m.CRM, v), true
 			}
 			continue
@@ -196,9 +203,17 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		if waits {
 			h.echo = m.Alike(w.env, wanted, v)
 			h.pending = !h.echo && !(known && m.Alike(w.env, wanted, old))
+			if over, err := w.wroteOver(e.p, m, v, &h); err != nil {
+				return err
+			} else if over { // our write stands over something newer of its own: that is written again
+				l.Known, l.Wanted, e.dirty = set(l.Known, m.CRM, v), unset(l.Wanted, m.CRM), true
+				continue
+			}
 		}
-		l.Known = set(l.Known, m.CRM, v)
-		l.Refused = unset(l.Refused, m.CRM)
+		if !h.late { // else it is a word that comes late, and may count still
+			l.Known = set(l.Known, m.CRM, v)
+			l.Refused = unset(l.Refused, m.CRM)
+		}
 		e.dirty = true
 		if !m.Inbound() {
 			continue
@@ -229,7 +244,37 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		w.take(e, m.Dialer, m, nv, &h)
 		e.at = at
 	}
+	if whole && at > l.Whole {
+		l.Whole, e.dirty = at, true
+	}
 	return w.store(e)
+}
+
+// tellsAll says that a record tells of all that is known of it: of what was changed, and of
+// what was not.
+func tellsAll(o *mapping.Object, known, fields []schemas.Field) bool {
+	for _, m := range o.Lines {
+		if _, was := find(known, m.CRM); was {
+			if _, is := find(fields, m.CRM); !is {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// wroteOver says that a record has what was on its way to it, though that is not in force
+// any more: the CRM itself said something newer meanwhile.
+func (w *world) wroteOver(p *person, m *mapping.Line, v *string, h *hearing) (bool, error) {
+	if !h.echo || !m.Inbound() || m.Role == profile.DoNotCall || p.disputed(m.Dialer) {
+		return false, nil
+	}
+	cur, ok := p.field(m.Dialer)
+	if !ok {
+		return false, nil
+	}
+	nv, why, err := w.inward(m, v)
+	return why == "" && !m.Same(w.env, cur.Value, nv) && !m.Echo(w.env, cur.Value, v), err
 }
 
 // hearing is what is known of a CRM record that says something of a field.
@@ -238,6 +283,7 @@ type hearing struct {
 	// A value of ours is on its way to it; it never said anything of the field before.
 	pending, first bool
 	echo           bool // it says what was on its way to it
+	late           bool // it says what it was before something that was heard already
 }
 
 // take lets what a side says of a field meet what is in force, by the tenant's strategy

@@ -33,7 +33,7 @@ func encodePerson(p *person) []byte {
 			b = appendText(appendText(appendText(b, l.Provider), l.Object), l.ID)
 			b = appendFields(appendFields(appendFields(b, l.Known), l.Wanted), l.Refused)
 			b = appendBool(appendText(b, l.Account), l.Deleted)
-			b = binary.AppendVarint(binary.AppendVarint(b, l.Revision), l.Generation)
+			b = binary.AppendVarint(binary.AppendVarint(binary.AppendVarint(b, l.Revision), l.Generation), l.Whole)
 			b = appendFields(b, l.Warnings)
 			if n := len(l.Sent); n > 0 {
 				b = binary.AppendVarint(b, int64(n))
@@ -115,7 +115,7 @@ func decodePerson(b []byte, p *person) error {
 		p.Links = grow(p.Links, n)
 		for range n {
 			p.Links = append(p.Links, link{Provider: d.text(), Object: d.text(), ID: d.text(),
-				Known: d.fields(), Wanted: d.fields(), Refused: d.fields(), Account: d.text(), Deleted: d.byte() == 1, Revision: d.long(), Generation: d.long(), Warnings: d.fields(), Sent: d.sent(),
+				Known: d.fields(), Wanted: d.fields(), Refused: d.fields(), Account: d.text(), Deleted: d.byte() == 1, Revision: d.long(), Generation: d.long(), Whole: d.long(), Warnings: d.fields(), Sent: d.sent(),
 				Out: d.byte() == 1, Scope: d.fields(), ScopeAt: d.long()})
 		}
 	})

@@ -26,7 +26,7 @@ func anyPerson(t *rapid.T) *person {
 		}), 0, 5).Draw(t, "fields"),
 		Links: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) link {
 			return link{text.Draw(t, "provider"), text.Draw(t, "object"), text.Draw(t, "id"), fields.Draw(t, "known"), fields.Draw(t, "wanted"),
-				fields.Draw(t, "refused"), text.Draw(t, "account"), rapid.Bool().Draw(t, "deleted"), rapid.Int64().Draw(t, "revision"), rapid.Int64().Draw(t, "generation"), fields.Draw(t, "warnings"),
+				fields.Draw(t, "refused"), text.Draw(t, "account"), rapid.Bool().Draw(t, "deleted"), rapid.Int64().Draw(t, "revision"), rapid.Int64().Draw(t, "generation"), rapid.Int64().Draw(t, "whole"), fields.Draw(t, "warnings"),
 				rapid.SliceOfN(rapid.Custom(func(t *rapid.T) sentValue {
 					return sentValue{text.Draw(t, "name"), optional.Draw(t, "value"), rapid.Int64().Draw(t, "until")}
 				}), 0, 2).Draw(t, "sent"), rapid.Bool().Draw(t, "out"), fields.Draw(t, "scope"), rapid.Int64().Draw(t, "scope at")}

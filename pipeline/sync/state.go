@@ -111,6 +111,9 @@ type link struct {
 	// Generation of the account: a link of an earlier one is dropped when its person is
 	// next looked at.
 	Generation int64 `avro:"generation"`
+	// Whole is the record's time, in ms, when all of Known was last said of it: what an
+	// older record of it says is not what it holds.
+	Whole int64 `avro:"whole"`
 	// Warnings are the fields whose value was not as it should be, by the dialer's names,
 	// with why: they stay raw inbound, and are left out outbound.
 	Warnings []schemas.Field `avro:"warnings"`
