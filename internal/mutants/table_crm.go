@@ -184,13 +184,13 @@ var towardsCRMs = []mutant{
 `,
 		new: `	stale, whole := at < 0, true
 `,
-		by: "pipeline/pipetest: TestEverySideEndsAtThePlainAnswer"},
+		by: "pipeline/pipetest: late_records.txt"},
 	{promise: "P7", what: "do-not-call is taken back by what was said before it", file: "pipeline/sync/donotcall.go",
 		old: `		if at > p.DNCAt {
 `,
 		new: `		if false {
 `,
-		by: "pipeline/pipetest: TestEverySideEndsAtThePlainAnswer"},
+		by: "pipeline/pipetest: do_not_call_late.txt"},
 	{promise: "P7", what: "that nobody may be called is taken for an echo", file: personFile,
 		old: ` && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
 `,
