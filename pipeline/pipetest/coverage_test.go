@@ -77,6 +77,7 @@ func domain() []tableRow {
 		{"status conflict", `^sync\.conflicts \S+ open value:`}, // a record in conflict is a question on that topic
 		{"status held", `^sync\.records \S+ held`},
 		{"status crm_deleted", `^sync\.records \S+ crm_deleted`},
+		{"status out_of_scope", `\bout_of_scope\b`},
 
 		{"event call_ended", `attempt \d+: upsert sf Task \(Call_Id=c1\)`},
 		{"event call_updated", `Description="--- Call Log \(c1\) ---\\nwants a demo`},
