@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/crmstream/crmstream/pipeline"
@@ -13,24 +14,33 @@ import (
 )
 
 const (
-	kindConverted state.Kind = '5' // provider NUL object NUL id of a record that became another → that one's id
+	kindConverted state.Kind = '5' // provider NUL object NUL id of a record that became another → that one's object NUL id
+	kindForbidden state.Kind = '7' // the same, of a record that is to come → ms: one that became it said that nobody may call
 
 	timerReread    byte = '5' // provider NUL object NUL id: it refused a write because it became another
 	timerConverted byte = '6' // person NUL call id, or "" for the first: those after it may stand on a record that became another
 )
 
-// convertedTo says what a record became; "" = it is still itself.
-func (w *world) convertedTo(l schemas.Link) (schemas.Link, bool, error) {
-	pr, ok := w.profile(l.Provider)
-	if !ok {
-		return l, false, nil
+// becameMost bounds how often a record may have become another.
+const becameMost = 10
+
+// convertedTo says what a record became by a conversion or a merge, whichever of them were
+// heard of, and in whatever order; is is false where it is still itself.
+func (w *world) convertedTo(l schemas.Link) (to schemas.Link, is bool, err error) {
+	for range becameMost {
+		v, ok, err := w.text(kindConverted, w.linkID(l.Provider, l.Object, l.ID))
+		if err != nil || !ok {
+			return l, is, err
+		}
+		l.Object, l.ID, _ = strings.Cut(v, "\x00")
+		is = true
 	}
-	o, ok := pr.ObjectByName(l.Object)
-	if !ok || o.Conversion == nil {
-		return l, false, nil
-	}
-	to, ok, err := w.text(kindConverted, w.linkID(l.Provider, l.Object, l.ID))
-	return schemas.Link{Provider: l.Provider, Object: o.Conversion.To, ID: to}, ok, err
+	return l, is, nil
+}
+
+// became remembers for ever that a record is another one now.
+func (w *world) became(was, is schemas.Link) {
+	w.setText(kindConverted, w.linkID(was.Provider, was.Object, was.ID), is.Object+"\x00"+is.ID)
 }
 
 // personByRecord finds who a CRM record is of, also where it became another one.
@@ -42,6 +52,100 @@ func (w *world) personByRecord(l schemas.Link) (id string, ok bool, err error) {
 		return "", false, err
 	}
 	return w.text(kindLink, w.linkID(l.Provider, l.Object, l.ID))
+}
+
+// formerSays hears what comes late of a record that became another one: it is old, but
+// that nobody may be called counts, and waits for the record if that is still to come (B23).
+func (w *world) formerSays(was schemas.Link, o *mapping.Object, at int64, fields []schemas.Field) error {
+	m, v, err := w.forbids(o, fields)
+	if err != nil || m == nil {
+		return err
+	}
+	is, gone, err := w.convertedTo(was)
+	if err != nil || !gone {
+		return err
+	}
+	return w.forbidLater(was.Provider, w.linkID(is.Provider, is.Object, is.ID), m.Dialer, v, at)
+}
+
+// forbidLater makes that nobody may call the person of a record, or keeps it for the
+// record if that is still to come.
+func (w *world) forbidLater(origin, lid, field string, v *string, at int64) error {
+	p, err := w.linked(lid)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		w.setText(kindForbidden, lid, ms(at))
+		return nil
+	}
+	e := &edit{p: p, origin: origin, at: min(at, w.tx.Now)}
+	w.forbid(e, field, v, e.at)
+	return w.store(e)
+}
+
+// passOn gives what waits for a record to the one that it became.
+func (w *world) passOn(origin, from, to string) error {
+	at, ok, err := w.kept(from)
+	if err != nil || !ok {
+		return err
+	}
+	yes := "true"
+	return w.forbidLater(origin, to, "do_not_call", &yes, at)
+}
+
+// kept takes out since when nobody may call whom a record is to be of.
+func (w *world) kept(lid string) (at int64, ok bool, err error) {
+	v, ok, err := w.text(kindForbidden, lid)
+	if err != nil || !ok {
+		return 0, false, err
+	}
+	w.tx.Store.Delete(w.t.Key(kindForbidden, lid))
+	at, err = strconv.ParseInt(v, 10, 64)
+	return at, true, err
+}
+
+// forbids finds the line by which a record says that nobody may be called; nil if it does
+// not.
+func (w *world) forbids(o *mapping.Object, fields []schemas.Field) (*mapping.Line, *string, error) {
+	for _, m := range o.Lines {
+		v, told := find(fields, m.CRM)
+		if !told || m.Role != profile.DoNotCall || !m.Inbound() {
+			continue
+		}
+		nv, _, err := w.inward(m, v)
+		if err != nil || truth(nv) {
+			return m, nv, err
+		}
+	}
+	return nil, nil, nil
+}
+
+// expect makes a record that has not come yet the person's whom the dialer has for it; it
+// is asked for (B1).
+func (w *world) expect(p *person, l schemas.Link) error {
+	l, _, err := w.convertedTo(l)
+	if err != nil || w.lines.Object(l.Provider, l.Object) == nil || !w.configured(l.Provider) {
+		return err
+	}
+	lid := w.linkID(l.Provider, l.Object, l.ID)
+	if _, known, err := w.text(kindLink, lid); err != nil || known {
+		return err
+	}
+	w.setText(kindLink, lid, p.ID)
+	w.read(l.Provider, l.Object, l.ID)
+	return nil
+}
+
+// awaited gives a record that has just come what waits for it.
+func (w *world) awaited(e *edit, o *mapping.Object, id string) error {
+	at, ok, err := w.kept(w.linkID(o.Provider, o.Name, id))
+	if err != nil || !ok {
+		return err
+	}
+	yes := "true"
+	w.forbid(e, "do_not_call", &yes, min(at, w.tx.Now))
+	return nil
 }
 
 // converted takes over that the CRM made another record of one, a Contact of a Lead: they
@@ -56,7 +160,7 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 	if _, told, err := w.text(kindConverted, lid); err != nil || told {
 		return err // for ever
 	}
-	w.setText(kindConverted, lid, to)
+	w.became(was, is)
 	lp, err := w.linked(lid)
 	if err != nil {
 		return err
@@ -73,7 +177,7 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 			w.read(is.Provider, is.Object, is.ID)
 		}
 		w.wake("l:" + lid)
-		return nil
+		return w.formerSays(was, o, at, fields)
 	}
 	old := lp.link(was.Provider, was.Object, was.ID)
 	if old != nil {
@@ -102,18 +206,13 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 	if e.p = lp; cp.ID != lp.ID && older(cp, lp) {
 		e.p = cp
 	}
-	for _, m := range o.Lines {
-		v, told := find(fields, m.CRM)
-		if !told || m.Role != profile.DoNotCall || !m.Inbound() {
-			continue
-		}
-		nv, _, err := w.inward(m, v)
-		if err != nil {
-			return err
-		}
-		if truth(nv) {
-			w.forbid(e, m.Dialer, nv, e.at)
-		}
+	if m, v, err := w.forbids(o, fields); err != nil {
+		return err
+	} else if m != nil {
+		w.forbid(e, m.Dialer, v, e.at)
+	}
+	if err := w.awaited(e, &mapping.Object{Provider: is.Provider, Name: is.Object}, is.ID); err != nil {
+		return err
 	}
 	w.wake("l:" + lid)
 	w.wake("l:" + cid)

@@ -144,12 +144,23 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		}
 	}
 	e, l, err := w.owner(p, o, id, fields)
-	if err != nil || l == nil {
+	if err == nil && l == nil {
+		return w.formerSays(schemas.Link{Provider: p.Provider, Object: o.Name, ID: id}, o, at, fields)
+	}
+	if err != nil {
 		return err
 	}
 	// A time that has not come yet would win over everything until it comes.
 	e.origin, e.at, e.snapshot = p.Provider, min(at, w.tx.Now), how.snapshot
 	at = e.at
+	if e.linked {
+		if e.p.Status == statusCRMDeleted { // a CRM has the person again
+			e.p.Status = statusActive
+		}
+		if err := w.awaited(e, o, id); err != nil {
+			return err
+		}
+	}
 	if l.Deleted {
 		l.Deleted, e.p.Status, e.changed, e.linked = false, statusActive, true, true
 	}
@@ -352,8 +363,12 @@ func (w *world) owner(p *profile.Profile, o *mapping.Object, id string, fields [
 				return nil, nil, err
 			}
 			ps.Links = append(ps.Links, link{Provider: p.Provider, Object: o.Name, ID: id, Generation: w.generation(p.Provider)})
+			w.wake("l:" + lid)
 			return &edit{p: ps, dirty: true, changed: true, linked: true}, &ps.Links[len(ps.Links)-1], nil
 		}
+	}
+	if _, is, err := w.convertedTo(schemas.Link{Provider: p.Provider, Object: o.Name, ID: id}); err != nil || is {
+		return nil, nil, err
 	}
 	looks := person{}
 	for _, m := range o.Lines {
@@ -446,6 +461,11 @@ func (w *world) contact(c *schemas.ContactChange) error {
 			if err := w.suggest(&alike, &looks, e.p.ID, schemas.Link{Provider: dialer, Object: "contact", ID: c.ContactID}, e.at); err != nil {
 				return err
 			}
+		}
+	}
+	if c.CRMLink != nil && e.p.ContactID == nil {
+		if err := w.expect(e.p, *c.CRMLink); err != nil {
+			return err
 		}
 	}
 	if e.p.ContactID == nil || *e.p.ContactID != c.ContactID {

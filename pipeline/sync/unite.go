@@ -29,7 +29,15 @@ func (w *world) united(id string) (raw []byte, ok bool, err error) {
 // survivor's from now on, and who had either is one person (B7).
 func (w *world) moved(provider, object, id, to string) error {
 	lid, survivor := w.linkID(provider, object, id), w.linkID(provider, object, to)
+	if lid == survivor {
+		return nil
+	}
+	w.became(schemas.Link{Provider: provider, Object: object, ID: id}, schemas.Link{Provider: provider, Object: object, ID: to})
 	pid, ok, err := w.text(kindLink, lid)
+	if err := w.passOn(provider, lid, survivor); err != nil {
+		return err
+	}
+	w.wake("l:" + lid) // what waits for it waits for the other
 	if err != nil || !ok {
 		return err
 	}
