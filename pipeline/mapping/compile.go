@@ -306,7 +306,7 @@ func (k *compiler) build(provider, object string, def *Line, m *schemas.FieldMap
 			l.MaxLength, l.profiles, was = other.MaxLength, !other.Optional, other.Direction
 		} else {
 			l.profiles = false
-			k.warn("crm_field", "look whether the CRM has it", provider+"."+object+"."+m.CRMField+" is none of the defaults' fields, and is not checked here")
+			k.warn("crm_field", "look whether the CRM has it", provider+"."+object+"."+m.CRMField+NotChecked)
 		}
 	}
 	if l.CRM == "" {
@@ -354,6 +354,9 @@ func (k *compiler) build(provider, object string, def *Line, m *schemas.FieldMap
 	}
 	return l
 }
+
+// NotChecked ends the warning of a field that only the CRM could say anything of.
+const NotChecked = " is none of the defaults' fields, and is not checked here"
 
 // readOnly refuses a way to the CRM that it does not have (B29).
 func (k *compiler) readOnly(l *Line, m *schemas.FieldMapping) {

@@ -14,8 +14,9 @@ import (
 type Described struct {
 	Provider, Object string
 	Fields           []schemas.DescribedField // by name
-	// Partial: it has fields beside those.
+	// Partial: it has fields beside those, Left of them if that is known.
 	Partial bool
+	Left    int32
 }
 
 // Field returns what is said of a field; nil if nothing is.
@@ -105,12 +106,10 @@ func (b *Base) Facts(cfg *schemas.TenantConfig, ds []Described) []Fact {
 				}
 			}
 		}
-		for _, o := range b.objects { // what is read whatever the tenant maps
-			if o.Provider == d.Provider && o.Name == d.Object {
-				for _, l := range o.Lines {
-					if f, any := d.Fact(l, 0); any && f.Gone && l.Inbound() {
-						add(f, true)
-					}
+		if o := b.object(d.Provider, d.Object); o != nil { // what is read whatever the tenant maps
+			for _, l := range o.Lines {
+				if f, any := d.Fact(l, 0); any && f.Gone && l.Inbound() {
+					add(f, true)
 				}
 			}
 		}
@@ -118,10 +117,10 @@ func (b *Base) Facts(cfg *schemas.TenantConfig, ds []Described) []Fact {
 	return facts
 }
 
-// all are the objects of persons and of calls.
-func (c *Compiled) all() []*Object { return slices.Concat(c.objects, c.calls) }
+// all are the objects of persons, companies, deals and calls.
+func (c *Compiled) all() []*Object { return slices.Concat(c.objects, c.tables, c.calls) }
 
-// Mapped are the objects of a CRM by a name: of persons, and the lines of calls.
+// Mapped are the objects of a CRM by a name.
 func (c *Compiled) Mapped(provider, name string) []*Object {
 	var os []*Object
 	for _, o := range c.all() {
@@ -151,7 +150,7 @@ func (k *compiler) heed(facts []Fact) {
 				o.heed(f)
 			}
 		}
-		if !slices.ContainsFunc(k.c.objects, func(o *Object) bool { return o.Provider == f.Provider && o.Name == f.Object }) {
+		if objectIn(k.c.objects, f.Provider, f.Object) == nil && objectIn(k.c.tables, f.Provider, f.Object) == nil {
 			continue
 		}
 		def := k.column(f.Provider, f.Object, f.Field)

@@ -20,7 +20,7 @@ type Plain struct{ k *compiler }
 // Plain compiles a configuration.
 func (b *Base) Plain(cfg *schemas.TenantConfig) *Plain { return &Plain{b.compile(cfg, nil)} }
 
-// Mapped are the objects of a CRM by a name: of persons, and the lines of calls.
+// Mapped are the objects of a CRM by a name.
 func (p *Plain) Mapped(provider, name string) []*Object { return p.k.c.Mapped(provider, name) }
 
 // Lines are those that look at a field of a kind of record.
@@ -136,9 +136,9 @@ func wordsOf(name string) []string {
 // Propose returns the line by which a field that is not mapped may be: to the field of
 // the dialer whose name, or another name of it, its own name or its label is, if its kind
 // fits and nothing else is mapped to it there; else to a new one. ok is false for one
-// that can't be read as a value.
+// that can't be read as a value, or is of no person.
 func (p *Plain) Propose(d *Described, f *schemas.DescribedField) (out Proposal, ok bool) {
-	if f.Kind == schemas.FieldOther || f.Kind == "" || !fieldName.MatchString(f.Name) {
+	if f.Kind == schemas.FieldOther || f.Kind == "" || !fieldName.MatchString(f.Name) || objectIn(p.k.c.objects, d.Provider, d.Object) == nil {
 		return out, false
 	}
 	byName, byLabel := wordsOf(f.Name), wordsOf(f.Label)

@@ -15,7 +15,7 @@ const columnsSetting = "columns."
 // columns is what connectors are told of the mapping, all of it.
 func (w *world) columns() string {
 	var all strings.Builder
-	for _, o := range w.lines.Objects() {
+	for _, o := range slices.Concat(w.lines.Objects(), w.lines.Tables()) {
 		all.WriteString(o.Provider + "." + o.Name + "=" + strings.Join(o.Extra(), ",") + ";")
 	}
 	return all.String()

@@ -100,7 +100,7 @@ func (w *world) descriptions() ([]mapping.Described, error) {
 			if err := describeds.Unmarshal(raw, d); err != nil {
 				return false, err
 			}
-			ds = append(ds, mapping.Described{Provider: provider, Object: k.ID()[len(prefix):], Fields: d.Fields, Partial: d.Left > 0})
+			ds = append(ds, mapping.Described{Provider: provider, Object: k.ID()[len(prefix):], Fields: d.Fields, Partial: d.Left > 0, Left: d.Left})
 			return true, nil
 		})
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/state"
 )
@@ -71,7 +72,22 @@ func (w *world) fieldBack(id string) error {
 		return err
 	}
 	w.timer(w.tx.Now, timerSendField, fieldID(&of))
+	w.readField(&of)
 	return nil
+}
+
+// readField reads what stands in a field that is there again, if it is read at all.
+func (w *world) readField(f *mapping.Fact) {
+	for _, o := range w.lines.Mapped(f.Provider, f.Object) {
+		if !slices.ContainsFunc(o.Lines, func(l *mapping.Line) bool { return l.CRM == f.Field && l.Inbound() }) {
+			continue
+		}
+		for i := range w.s.profiles[f.Provider].Sources {
+			if src := &w.s.profiles[f.Provider].Sources[i]; src.Object == f.Object {
+				w.want.Again = append(w.want.Again, pipeline.Source{Provider: f.Provider, Name: src.Name})
+			}
+		}
+	}
 }
 
 // sendField writes what a field lacks that can be written again.

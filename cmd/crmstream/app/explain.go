@@ -31,23 +31,13 @@ type explainer struct {
 }
 
 func (x *explainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	switch err := x.allowed(r); {
-	case errors.Is(err, errStranger):
-		http.Error(w, "what is asked for is of persons: ask on the machine itself, or with the token of http.token", http.StatusUnauthorized)
-		return
-	case err != nil:
-		http.Error(w, "http.token can't be read", http.StatusInternalServerError)
+	tenant, p, ok := x.tenant(w, r)
+	if !ok {
 		return
 	}
-	tenant, what := r.PathValue("tenant"), r.FormValue("what")
-	if !schemas.ValidTenant(tenant) || what == "" || len(what) > 1000 {
-		http.Error(w, "ask with a tenant, and what=…", http.StatusBadRequest)
-		return
-	}
-	p := schemas.PartitionOf(tenant, x.partitions)
-	if !slices.ContainsFunc(x.owned(), func(s run.PartitionStatus) bool { return s.Partition == p }) {
-		http.Error(w, "the tenant's partition is another process's", http.StatusMisdirectedRequest)
+	what := r.FormValue("what")
+	if what == "" || len(what) > 1000 {
+		http.Error(w, "ask with what=…", http.StatusBadRequest)
 		return
 	}
 	e, err := x.task.Explain(x.store(p), p, x.now().UnixMilli(), tenant, what)
@@ -60,6 +50,31 @@ func (x *explainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(e)
 	}
+}
+
+// tenant returns whom a request is about, and its partition, which is this process's; ok is
+// false where the request was answered.
+func (x *explainer) tenant(w http.ResponseWriter, r *http.Request) (tenant string, partition int32, ok bool) {
+	w.Header().Set("Cache-Control", "no-store")
+	switch err := x.allowed(r); {
+	case errors.Is(err, errStranger):
+		http.Error(w, "what is asked for is a tenant's own: ask on the machine itself, or with the token of http.token", http.StatusUnauthorized)
+		return "", 0, false
+	case err != nil:
+		http.Error(w, "http.token can't be read", http.StatusInternalServerError)
+		return "", 0, false
+	}
+	tenant = r.PathValue("tenant")
+	if !schemas.ValidTenant(tenant) {
+		http.Error(w, "ask with the name of a tenant", http.StatusBadRequest)
+		return "", 0, false
+	}
+	partition = schemas.PartitionOf(tenant, x.partitions)
+	if !slices.ContainsFunc(x.owned(), func(s run.PartitionStatus) bool { return s.Partition == partition }) {
+		http.Error(w, "the tenant's partition is another process's", http.StatusMisdirectedRequest)
+		return "", 0, false
+	}
+	return tenant, partition, true
 }
 
 // loopback reports whether HOST:PORT or HOST is an address of this machine's own.

@@ -240,8 +240,12 @@ func (p *Process) serveMetrics(reg *prometheus.Registry) {
 		_ = json.NewEncoder(w).Encode(p.runner.Status())
 	})
 	if x, ok := p.task.(task.Explainer); ok {
-		mux.Handle("GET /api/tenants/{tenant}/explain", &explainer{token: p.cfg.HTTP.Token, partitions: int32(p.cfg.Kafka.Partitions),
-			owned: func() []run.PartitionStatus { return p.runner.Status().Partitions }, store: p.db.Store, task: x, now: time.Now})
+		e := &explainer{token: p.cfg.HTTP.Token, partitions: int32(p.cfg.Kafka.Partitions),
+			owned: func() []run.PartitionStatus { return p.runner.Status().Partitions }, store: p.db.Store, task: x, now: time.Now}
+		mux.Handle("GET /api/tenants/{tenant}/explain", e)
+		if f, ok := p.task.(task.Describer); ok {
+			mux.Handle("GET /api/tenants/{tenant}/fields", &fielder{e, f})
+		}
 	}
 	mux.Handle("/webhooks/", p.host.WebhookHandler())
 	p.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,

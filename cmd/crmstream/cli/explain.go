@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/config"
@@ -75,28 +74,9 @@ Exit status 1 if nothing is found.`,
 
 // ask asks the process at an address, or else the owner of the tenant's partition.
 func ask(ctx context.Context, c *config.Config, cl *kgo.Client, address, tenant, what string) (e *pipeline.Explanation, partition int32, err error) {
-	adm := kadm.NewClient(cl)
-	topics, err := adm.ListTopics(ctx, schemas.TopicControlTenants)
+	partition, address, token, err := askWhom(ctx, c, cl, tenant, address)
 	if err != nil {
-		return nil, 0, fmt.Errorf("Kafka does not answer (is the pipeline or broker running?): %w", err)
-	}
-	n := len(topics[schemas.TopicControlTenants].Partitions)
-	if n == 0 {
-		return nil, 0, fmt.Errorf("there is no topic %s: crmstream topics create", schemas.TopicControlTenants)
-	}
-	partition = schemas.PartitionOf(tenant, int32(n))
-	if address == "" {
-		owner, err := status.Owner(ctx, adm, c.Kafka.Group, partition)
-		if err != nil {
-			return nil, 0, err
-		}
-		address = owner.Address
-	}
-	token := ""
-	if c.HTTP.Token != "" {
-		if token, err = config.Secret(ctx, c.HTTP.Token); err != nil {
-			return nil, 0, err
-		}
+		return nil, 0, err
 	}
 	e, err = explain.Ask(ctx, address, token, tenant, what)
 	return e, partition, err

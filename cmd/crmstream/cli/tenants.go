@@ -17,7 +17,7 @@ import (
 func tenantsCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "tenants", Short: "Check, apply, list, show, roll back and remove tenants"}
 	cmd.AddCommand(tenantsLintCommand(), tenantsTestCommand(), tenantsDiffCommand(), tenantsPreviewCommand(), tenantsApplyCommand(), tenantsHistoryCommand(),
-		tenantsRollbackCommand(), tenantsSchemaCommand(), tenantsListCommand(), tenantsShowCommand(), tenantsRemoveCommand())
+		tenantsRollbackCommand(), tenantsSchemaCommand(), tenantsListCommand(), tenantsFieldsCommand(), tenantsShowCommand(), tenantsRemoveCommand())
 	return cmd
 }
 
@@ -32,6 +32,7 @@ func open(at *clusterFlags) (*config.Config, *tenants.Registry, func(), error) {
 func tenantsApplyCommand() *cobra.Command {
 	var at clusterFlags
 	var file string
+	fields := fieldsCheck{at: &at}
 	cmd := &cobra.Command{
 		Use: "apply -f FILE", Short: "Check a file of tenants and make it their configuration", Args: cobra.NoArgs,
 		Example: "  crmstream tenants apply -f acme.yaml",
@@ -49,6 +50,9 @@ func tenantsApplyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := fields.check(cmd, docs); err != nil {
+				return err
+			}
 			if err := examples(cmd, docs); err != nil {
 				return err
 			}
@@ -60,6 +64,7 @@ func tenantsApplyCommand() *cobra.Command {
 		},
 	}
 	at.add(cmd)
+	fields.add(cmd)
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the file; - for standard input")
 	_ = cmd.MarkFlagRequired("file")
 	return cmd

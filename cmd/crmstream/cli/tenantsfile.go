@@ -46,8 +46,9 @@ func warn(w io.Writer, warnings strictyaml.Mistakes) {
 	}
 }
 
-// fileCommand is a command that reads a file of tenants and nothing else.
-func fileCommand(use, short, example string, do func(cmd *cobra.Command, docs []config.Document) error) *cobra.Command {
+// fileCommand is a command that reads a file of tenants, and nothing else but what fields
+// the CRMs have, where it is to check that.
+func fileCommand(use, short, example string, do func(cmd *cobra.Command, docs []config.Document) error, fields ...*fieldsCheck) *cobra.Command {
 	var at clusterFlags
 	var file string
 	cmd := &cobra.Command{
@@ -68,14 +69,23 @@ func fileCommand(use, short, example string, do func(cmd *cobra.Command, docs []
 			return do(cmd, docs)
 		},
 	}
-	cmd.Flags().StringVarP(&at.file, "config", "c", "", "configuration file of the process, whose servers the tenants may name")
+	if len(fields) > 0 {
+		fields[0].at = &at
+		at.add(cmd)
+	} else {
+		cmd.Flags().StringVarP(&at.file, "config", "c", "", "configuration file of the process, whose servers the tenants may name")
+	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the file; - for standard input")
 	_ = cmd.MarkFlagRequired("file")
 	return cmd
 }
 
 func tenantsLintCommand() *cobra.Command {
-	return fileCommand("lint -f FILE", "Check a file of tenants, and change nothing", "  crmstream tenants lint -f acme.yaml", func(cmd *cobra.Command, docs []config.Document) error {
+	var fields fieldsCheck
+	cmd := fileCommand("lint -f FILE", "Check a file of tenants, and change nothing", "  crmstream tenants lint -f acme.yaml", func(cmd *cobra.Command, docs []config.Document) error {
+		if err := fields.check(cmd, docs); err != nil {
+			return err
+		}
 		if err := examples(cmd, docs); err != nil {
 			return err
 		}
@@ -83,7 +93,9 @@ func tenantsLintCommand() *cobra.Command {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: well, with %d warnings\n", docs[i].Config.Tenant, len(docs[i].Warnings))
 		}
 		return nil
-	})
+	}, &fields)
+	fields.add(cmd)
+	return cmd
 }
 
 func tenantsTestCommand() *cobra.Command {

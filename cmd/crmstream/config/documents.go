@@ -21,6 +21,7 @@ type Document struct {
 	Warnings strictyaml.Mistakes
 
 	places *strictyaml.Places
+	lines  []string // where the entries of the mapping stand
 }
 
 // Base returns what every tenant's mapping starts from.
@@ -121,7 +122,11 @@ func Documents(file string, src []byte, servers map[string]string, providers []c
 		r, warnings := d.rules(places[i], &tc, providers, host.Check)
 		mistakes = append(append(append(mistakes, ms...), r.mistakes...), places[i].Mistakes()...)
 		tc.Document = places[i].Source
-		out = append(out, Document{Config: tc, Tests: r.tests, Warnings: warnings, places: places[i]})
+		doc := Document{Config: tc, Tests: r.tests, Warnings: warnings, places: places[i]}
+		for k := range r.lines {
+			doc.lines = append(doc.lines, r.lines[k].path)
+		}
+		out = append(out, doc)
 	}
 	if len(docs) == 0 {
 		mistakes = append(mistakes, strictyaml.Mistake{File: file, What: "no tenant in it", Mend: "tenant: NAME"})

@@ -168,7 +168,7 @@ func (r *loopRun) state() map[string]string {
 	for _, c := range r.last {
 		email, rest := "", fmt.Sprint(c.DoNotCall, c.Status, len(c.Links))
 		for _, f := range c.Fields {
-			if f.Value != nil {
+			if f.Value != nil && f.Name != "owner_email" { // whether it is known depends on which page came first
 				rest += " " + f.Name + "=" + *f.Value
 				if f.Name == "email" {
 					email = *f.Value

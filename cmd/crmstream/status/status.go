@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crmstream/crmstream/pipeline/run"
@@ -110,7 +112,7 @@ func Owner(ctx context.Context, adm *kadm.Client, group string, partition int32)
 	if err == nil {
 		err = described[group].Err
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // nobody has ever joined it
 		return Member{}, fmt.Errorf("asking for the group %s: %w", group, err)
 	}
 	for _, d := range described[group].Members {
