@@ -110,7 +110,7 @@ func askWhom(ctx context.Context, c *config.Config, cl *kgo.Client, tenant, give
 }
 
 func printFields(w io.Writer, f *pipeline.Fields, every bool) error {
-	var lines []string
+	var lines proposed
 	for i := range f.Objects {
 		o := &f.Objects[i]
 		if i > 0 {
@@ -133,22 +133,50 @@ func printFields(w io.Writer, f *pipeline.Fields, every bool) error {
 			}
 			rows = append(rows, []string{v.Name, orDash(v.Label), typeOf(v), mappedBy(v), noteOf(v)})
 			if v.Proposal != "" {
-				note := ""
-				if v.Why != "" {
-					note = "  # " + v.Why
-				}
-				lines = append(lines, "    "+v.Proposal+note)
+				lines.add(v)
 			}
 		}
 		if err := table(w, "FIELD LABEL TYPE MAPPED NOTE", rows); err != nil {
 			return err
 		}
 	}
-	if len(lines) == 0 {
+	return lines.print(w)
+}
+
+// proposed are lines for a tenant's document, by the dialer's field in the order of the
+// first: of several kinds of record they are a list.
+type proposed struct {
+	fields []string
+	lines  map[string][]string
+}
+
+func (p *proposed) add(v *pipeline.FieldView) {
+	field, line, _ := strings.Cut(v.Proposal, ": ")
+	if v.Why != "" {
+		line += "  # " + v.Why
+	}
+	if p.lines == nil {
+		p.lines = make(map[string][]string)
+	}
+	if p.lines[field] == nil {
+		p.fields = append(p.fields, field)
+	}
+	p.lines[field] = append(p.lines[field], line)
+}
+
+func (p *proposed) print(w io.Writer) error {
+	if len(p.fields) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "\nlines for what is not mapped:\nmapping:\n  contact:\n%s\n", strings.Join(lines, "\n"))
-	return err
+	fmt.Fprint(w, "\nlines for what is not mapped:\n\nmapping:\n  contact:\n")
+	for _, f := range p.fields {
+		if len(p.lines[f]) == 1 {
+			fmt.Fprintf(w, "    %s: %s\n", f, p.lines[f][0])
+			continue
+		}
+		fmt.Fprintf(w, "    %s:\n      - %s\n", f, strings.Join(p.lines[f], "\n      - "))
+	}
+	return nil
 }
 
 func typeOf(v *pipeline.FieldView) string {
