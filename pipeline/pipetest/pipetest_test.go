@@ -1,16 +1,15 @@
 package pipetest
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-var rewrite = flag.Bool("rewrite", false, "write what came out into testdata; the diff is the review")
+	"github.com/crmstream/crmstream/internal/rewrite"
+)
 
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -30,7 +29,7 @@ func TestScripts(t *testing.T) {
 			if again, err := Run(string(want)); err != nil || again != got {
 				t.Errorf("the same script gave something else the second time (P9): %s, %v", cmp.Diff(got, again), err)
 			}
-			if *rewrite {
+			if rewrite.On() {
 				if err := os.WriteFile(f, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}

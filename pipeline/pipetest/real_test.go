@@ -1,7 +1,6 @@
 package pipetest_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/crmstream/crmstream/connectors/all"
+	"github.com/crmstream/crmstream/internal/rewrite"
 	"github.com/crmstream/crmstream/pipeline/pipetest"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -47,7 +47,7 @@ func TestScriptsOfRealCRMs(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", f, err)
 			}
-			if flag.Lookup("rewrite").Value.String() == "true" {
+			if rewrite.On() {
 				if err := os.WriteFile(f, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"flag"
 	"os"
 	"regexp"
 	"testing"
@@ -9,10 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/crmstream/crmstream/internal/rewrite"
 	"github.com/crmstream/crmstream/schemas"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the previews into docs/operating.md; the diff is the review")
 
 const operatingPage = "../../../docs/operating.md"
 
@@ -52,7 +50,7 @@ func TestThePreviewsOnThePage(t *testing.T) {
 	if asked < 5 {
 		t.Errorf("%d previews on the page, want at least five", asked)
 	}
-	if *rewrite {
+	if rewrite.On() {
 		if err := os.WriteFile(operatingPage, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package explain_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"regexp"
@@ -12,11 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/explain"
+	"github.com/crmstream/crmstream/internal/rewrite"
 	"github.com/crmstream/crmstream/pipeline/pipetest"
 	"github.com/crmstream/crmstream/pipeline/task"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the answers into docs/operating.md; the diff is the review")
 
 const page = "../../../docs/operating.md"
 
@@ -56,7 +54,7 @@ func TestTheAnswersOnThePage(t *testing.T) {
 	if asked < 5 {
 		t.Errorf("%d questions on the page, want at least five", asked)
 	}
-	if *rewrite {
+	if rewrite.On() {
 		if err := os.WriteFile(page, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

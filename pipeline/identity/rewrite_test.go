@@ -1,0 +1,3 @@
+package identity
+
+import _ "github.com/crmstream/crmstream/internal/rewrite" // go test ./pipeline/... -rewrite

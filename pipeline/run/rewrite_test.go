@@ -1,0 +1,3 @@
+package run
+
+import _ "github.com/crmstream/crmstream/internal/rewrite" // go test ./pipeline/... -rewrite
