@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,11 +92,12 @@ func conflictsResolveCommand() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use: "resolve TENANT CONFLICT", Short: "Decide one", Args: cobra.ExactArgs(2),
-		Long: "Decide one: whose value a field has (--take), or whether two are the same person (--same, --apart).\n" +
+		Long: "Decide one: whose value a field has (--take), or whether two are the same person (--same, --apart),\nor that a CRM's field is meant as it is now (--take crm).\n" +
 			"It is done by the pipeline, within moments. Exit status 1 if it is not done yet.",
 		Example: "  crmstream conflicts resolve acme value:p17:title --take crm --why \"she told us\"\n" +
 			"  crmstream conflicts resolve acme value:p17:title --take value --value \"Head of Sales\"\n" +
-			"  crmstream conflicts resolve acme same:p18:p17 --apart",
+			"  crmstream conflicts resolve acme same:p18:p17 --apart\n" +
+			"  crmstream conflicts resolve acme drift:salesforce:Lead:Rating__c --take crm",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tenant, id := args[0], args[1]
 			x, stop, err := inbox(&at)
@@ -125,6 +127,12 @@ func conflictsResolveCommand() *cobra.Command {
 				case take == "value":
 					a.Fields = append(a.Fields, schemas.Text("value", value))
 				}
+			case "drift", "new_field":
+				if take != "crm" || same || apart || empty {
+					return &exitError{exitInput, errors.New("say --take crm: the CRM's field is as it is meant; or mend what conflicts show says")}
+				}
+				a.Kind = schemas.ActionResolveConflict
+				a.Fields = append(a.Fields, schemas.Text("take", take))
 			case "same_person":
 				if same == apart || take != "" {
 					return &exitError{exitInput, errors.New("say --same or --apart")}
@@ -203,6 +211,11 @@ func printConflict(w io.Writer, c *schemas.SyncConflict) error {
 	switch kindOf(c) {
 	case "same_person":
 		rows = [][]string{{"known", c.PersonID, shown(c.DialerValue)}, {"record", record, shown(c.CRMValue)}, {"because", c.Field, ""}}
+	case "drift", "new_field":
+		rows = [][]string{{"dialer", c.Field, "mapped to it"}, {"CRM", record + fieldOfCRM(c), whole(c.CRMValue)}}
+		if kindOf(c) == "new_field" {
+			rows[0][2] = "may be mapped to it"
+		}
 	case "value", "undone":
 		rows = [][]string{{"dialer", c.PersonID + " " + c.Field, shown(c.DialerValue)}, {"CRM", record, shown(c.CRMValue)}}
 	default:
@@ -223,11 +236,28 @@ func printConflict(w io.Writer, c *schemas.SyncConflict) error {
 		next = "crmstream conflicts resolve " + c.Tenant + " " + c.ConflictID + " --take crm|dialer|value"
 	case "same_person":
 		next = "crmstream conflicts resolve " + c.Tenant + " " + c.ConflictID + " --same|--apart"
+	case "drift":
+		next = whole(c.DialerValue)
+	case "new_field":
+		next = "map it, under mapping: contact: " + whole(c.DialerValue) + "; or put it aside: crmstream conflicts resolve " + c.Tenant + " " + c.ConflictID + " --take crm"
 	default:
 		next = mendOf(kind)
 	}
 	_, err := fmt.Fprintln(w, "next:", next)
 	return err
+}
+
+// fieldOfCRM is the CRM's field that a drift is about, which its id ends with.
+func fieldOfCRM(c *schemas.SyncConflict) string {
+	return c.ConflictID[strings.LastIndexByte(c.ConflictID, ':')+1:]
+}
+
+// whole is a text of ours, which is never cut.
+func whole(v *string) string {
+	if v == nil {
+		return ""
+	}
+	return *v
 }
 
 // shown is a value for people: in quotes, so that an empty one and blanks are seen.

@@ -248,6 +248,9 @@ func (x *fieldsCheck) check(cmd *cobra.Command, docs []config.Document) error {
 		}
 		mistakes = append(mistakes, bad...)
 	}
+	if len(mistakes) > 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "what fields the CRMs have was read up to six hours ago: for one that was made since, apply with --offline, and they are asked again")
+	}
 	return mistakes.Err()
 }
 
