@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -33,13 +34,17 @@ type whole struct {
 	t       *testing.T
 	m       *pipetest.Machine
 	conns   map[string]connectors.Conn
+	envs    map[string]connectors.Env
+	columns map[string][]schemas.Field // settings, as the core said them last
 	web     map[string]connectortest.Sim
 	events  chan *schemas.CRMChange // pushed
 	persons map[string]*schemas.SyncContact
 	calls   map[string]*schemas.SyncCall
+	items   map[string]*schemas.SyncConflict
 	dead    []string
 	sent    []string // writes: object and id
 	open    []*schemas.Attempt
+	cfg     *schemas.TenantConfig
 }
 
 func begin(t *testing.T) *whole {
@@ -63,7 +68,7 @@ func begin(t *testing.T) *whole {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &whole{t: t, conns: make(map[string]connectors.Conn), persons: make(map[string]*schemas.SyncContact), calls: make(map[string]*schemas.SyncCall),
+	w := &whole{t: t, conns: make(map[string]connectors.Conn), envs: make(map[string]connectors.Env), columns: make(map[string][]schemas.Field), persons: make(map[string]*schemas.SyncContact), calls: make(map[string]*schemas.SyncCall), items: make(map[string]*schemas.SyncConflict),
 		web:    map[string]connectortest.Sim{"salesforce": connectortest.Serve(t, sf.Handler(), sf.Close), "hubspot": connectortest.Serve(t, hs.Handler(), hs.Close)},
 		events: make(chan *schemas.CRMChange, 100)}
 	var profiles []*profile.Profile
@@ -84,7 +89,7 @@ func begin(t *testing.T) *whole {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.conns[p.Name()] = c
+		w.conns[p.Name()], w.envs[p.Name()] = c, env
 		t.Cleanup(func() { c.Close() })
 	}
 	w.m = pipetest.NewMachine(profiles, time.Now().UnixMilli())
@@ -100,6 +105,7 @@ func begin(t *testing.T) *whole {
 		cancel()
 		<-done
 	})
+	w.cfg = cfg
 	w.step(schemas.TopicControlTenants, cfg)
 	return w
 }
@@ -138,14 +144,39 @@ func (w *whole) took(h pipetest.Happened) {
 			w.persons[v.PersonID] = v
 		case *schemas.SyncCall:
 			w.calls[v.CallID] = v
+		case *schemas.SyncConflict:
+			w.items[v.ConflictID] = v
 		case *schemas.DeadLetter:
 			w.dead = append(w.dead, v.RecordKey+": "+v.Message)
 		}
 	}
 	for _, e := range h.Effects {
-		if s, ok := e.(pipeline.Start); ok {
-			w.open = append(w.open, s.Attempt)
+		switch e := e.(type) {
+		case pipeline.Start:
+			w.open = append(w.open, e.Attempt)
+		case pipeline.Watch:
+			w.watch(e.Account)
 		}
+	}
+}
+
+// watch opens a connection anew whose account is configured otherwise.
+func (w *whole) watch(a schemas.Account) {
+	before, known := w.columns[a.Provider]
+	w.columns[a.Provider] = a.Settings
+	if !known || reflect.DeepEqual(before, a.Settings) {
+		return
+	}
+	for _, p := range all.Providers() {
+		if p.Name() != a.Provider {
+			continue
+		}
+		c, err := p.Open(w.envs[a.Provider], "acme", a)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.conns[a.Provider] = c // the stream stays where it was
+		w.t.Cleanup(func() { c.Close() })
 	}
 }
 
