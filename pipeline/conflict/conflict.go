@@ -26,6 +26,12 @@ type Version struct {
 func (v *Version) ours() bool  { return v.From == Dialer || v.From == Decided }
 func (v *Version) blank() bool { return v.Value == nil || *v.Value == "" }
 
+// Silent says that a CRM's word is none: an empty field of a record that never said
+// anything of it, and was read, not told of as changed. As far as anybody knows nobody has
+// emptied it, so that no strategy is asked (B24): a record with a few fields would empty
+// the person that it is linked to.
+func Silent(v *Version, first bool) bool { return first && v.blank() }
+
 // Held is what is in force.
 type Held struct {
 	Version
@@ -70,7 +76,8 @@ type Case struct {
 	// to it: that is no word of its own, and changes nothing of whose value it is.
 	Same, Echo bool
 	// Of a CRM's word: Pending, a value of ours is on its way to that record; First, the
-	// record never said anything of the field. Either way it can't have seen what is held.
+	// record never said anything of the field (and then it is not empty: Silent). Either way
+	// it can't have seen what is held.
 	Pending, First bool
 	// Live: it is told once, and in order, so that at the time of the word before it is
 	// another one: a CRM that has seconds only may say two in one.
@@ -182,8 +189,6 @@ func (c *Case) conflict() Outcome {
 	switch {
 	case h.ours() == n.ours():
 		strategy = schemas.LastWriteWins // of two CRMs neither is the dialer (B10)
-	case c.First && n.blank() && strategy != "" && strategy != schemas.LastWriteWins:
-		return c.stand("", false) // an empty field of a record that is new here says nothing
 	}
 	switch strategy {
 	case schemas.CRMWins:

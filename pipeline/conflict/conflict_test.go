@@ -39,7 +39,6 @@ func TestDecide(t *testing.T) {
 		{"B34: an initial load makes no conflict, and a live change beats an older row", Case{Strategy: schemas.CRMWins, Held: d, New: said("theirs", t0-9000, "a"), First: true, Snapshot: true}, Kept, ""},
 		{"B34, its counter-example: a row that is later", Case{Strategy: schemas.Manual, Held: d, New: said("theirs", t0+9000, "a"), First: true, Snapshot: true}, Taken, "last_write_wins (initial load)"},
 		{"B24: null is a change", Case{Strategy: schemas.CRMWins, Held: d, New: said("", t0+9000, "a"), Pending: true}, Taken, "crm_wins"},
-		{"B24, its counter-example: an empty field of a record that is new here", Case{Strategy: schemas.CRMWins, Held: d, New: said("", t0+9000, "a"), First: true}, Kept, ""},
 		{"a first word has no common base", Case{Strategy: schemas.CRMWins, Held: d, New: said("theirs", t0-9000, "a"), First: true}, Taken, "crm_wins"},
 		{"one side alone: the later", Case{Strategy: schemas.DialerWins, Held: a, New: said("their next", t0, "a")}, Taken, "a later change of the same side"},
 		{"one side alone: an earlier one that comes late", Case{Strategy: schemas.CRMWins, Held: a, New: said("their last", t0-1, "a")}, Kept, ""},
@@ -55,6 +54,32 @@ func TestDecide(t *testing.T) {
 				t.Errorf("held %+v, rival %+v", out.Held, out.Rival)
 			}
 		})
+	}
+}
+
+// B24: null is a change, but an empty field of a record that is new here is none, under any
+// strategy, in any order.
+func TestSilent(t *testing.T) {
+	for _, strategy := range strategies {
+		for _, ws := range [][]word{
+			{{"a", "", 1_090_000}, {Dialer, "ours", 1_000_000}},
+			{{Dialer, "ours", 1_000_000}, {"a", "", 1_090_000}},
+			{{"b", "ours", 1_000_000}, {"a", "", 1_090_000}},
+		} {
+			w := newWorld(strategy, "a", "b")
+			for _, x := range ws {
+				w.hear(x)
+			}
+			if w.dispute != nil || w.value() != "ours" {
+				t.Errorf("%q: %v gives %q", strategy, ws, w.value())
+			}
+		}
+		w := newWorld(strategy, "a") // its counter-example: it was there, and is emptied
+		w.hear(word{"a", "was there", 1_000_000})
+		w.hear(word{"a", "", 1_090_000})
+		if w.value() != "" {
+			t.Errorf("%q: what was emptied is %q", strategy, w.value())
+		}
 	}
 }
 

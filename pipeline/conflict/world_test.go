@@ -78,6 +78,11 @@ func (w *world) hear(x word) {
 		w.out()
 	}()
 	switch {
+	case Silent(&n, first):
+		if l.pending {
+			l.pending = false // what is on its way may have been taken before
+		}
+		return
 	case w.dispute != nil:
 		if _, closed := w.dispute.Hear(n, alike); closed {
 			w.held, w.dispute, w.undone = &w.dispute.Held, nil, 0
@@ -128,7 +133,7 @@ func (w *world) out() {
 	}
 	for _, l := range w.links {
 		v := w.value()
-		if l.pending && l.wanted == v || !l.pending && (l.told && l.known == v || v == "") {
+		if l.pending && l.wanted == v || !l.pending && (l.known == v && (l.told || v == "")) {
 			continue
 		}
 		l.wanted, l.pending = v, true

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/conflict"
 	"github.com/crmstream/crmstream/pipeline/identity"
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/pipeline/phone"
@@ -200,7 +201,12 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		if past && known && m.Role != profile.DoNotCall {
 			continue // what is not what it holds may as well be what it held
 		}
-		h := hearing{l: l, first: !known, late: stale && known}
+		h := hearing{l: l, first: !known, emptied: w.live && how.part, late: stale && known}
+		if h.late && blank(old) && m.Role != profile.DoNotCall {
+			if cur, ok := e.p.field(m.Dialer); !ok || !blank(cur.Value) {
+				continue // the record was empty after that, and nobody but it had emptied it
+			}
+		}
 		wanted, waits := find(l.Wanted, m.CRM)
 		// That nobody may be called may be somebody's word, and is never taken for an echo (B23).
 		if l.wasOurs(w.env, m, v, at) && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
@@ -294,6 +300,7 @@ type hearing struct {
 	// A value of ours is on its way to it; it never said anything of the field before.
 	pending, first bool
 	echo           bool // it says what was on its way to it
+	emptied        bool // of an empty value: it was changed to that
 	late           bool // it says what it was before something that was heard already
 }
 
@@ -305,6 +312,11 @@ func (w *world) take(e *edit, field string, m *mapping.Line, v *string, h *heari
 	cur, ok := e.p.field(field)
 	d := e.p.dispute(field)
 	switch {
+	case h != nil && !h.emptied && conflict.Silent(&conflict.Version{Value: v}, h.first):
+		if m.Outbound() {
+			h.l.Wanted = unset(h.l.Wanted, m.CRM) // it may have been taken before this was said
+		}
+		return
 	case !ok && blank(v):
 		e.p.set(fieldValue{Name: field, At: e.at, From: e.origin, Ref: w.ref})
 		e.dirty = true
