@@ -11,7 +11,7 @@ type TenantConfig struct {
 	// True: the tenant has ended; records that still come for it are held for a day. False: it is configured.
 	Removed bool `avro:"removed"`
 	// IANA name of the tenant's time zone, from the document, e.g. "America/Los_Angeles". Calls without a zone of
-	// their own get their date by it.
+	// their own get their date by it, where the CRM does not say the rep's.
 	TimeZone string `avro:"time_zone"`
 	// ISO 3166 alpha-2 code, from the document, e.g. "US". Numbers without a country code are read as this country's.
 	Country string `avro:"country"`

@@ -122,7 +122,8 @@ type Reference struct {
 	// What it is an entry of: e.g. "owner", a user who may own records, "disposition", an outcome of calls, "schema", the fields of
 	// the kind of record that the change's id names. Any other is passed over.
 	Kind string `avro:"kind"`
-	// What is known of it: id, email and active, e.g. email = "rep@example.com", active = "true". Empty of a schema. Personal data.
+	// What is known of it: id, email and active, e.g. email = "rep@example.com", active = "true", and of a user the time_zone,
+	// where the CRM says one, e.g. "America/Denver". Empty of a schema. Personal data.
 	Fields []Field `avro:"fields"`
 	// True: it was deleted in the CRM. False: it is there; a user who may not log in any more has active = "false".
 	Deleted bool `avro:"deleted"`

@@ -47,7 +47,7 @@ type CallEvent struct {
 	// configuration says where that is. Absent: not recorded.
 	RecordingID *string `avro:"recording_id"`
 	// IANA name of the time zone in which the rep works, e.g. "America/Denver": the activity's date is that zone's
-	// day. Absent: the tenant's time zone.
+	// day. Absent: the zone of the rep's user in the CRM, where it says one, else the tenant's.
 	TimeZone *string `avro:"time_zone"`
 	// Quality of the call, from 0 to 100, as the dialer rates it, e.g. 87.5. Absent: not rated.
 	Score *float64 `avro:"score"`

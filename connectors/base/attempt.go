@@ -3,6 +3,7 @@ package base
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/crmstream/crmstream/connectors"
@@ -176,16 +177,24 @@ func (t *Attempt) Change(object, id string) *schemas.CRMChange {
 	return &schemas.CRMChange{Provider: t.Res.Provider, Account: t.At.Account, Object: object, ID: id, ObservedAt: t.now().UnixMilli()}
 }
 
+// User is somebody who may own records of the CRM.
+type User struct {
+	ID       string
+	Email    string // "" if he has none
+	TimeZone string // IANA name, "" where the CRM says none
+	Active   bool
+}
+
 // Owner is the reference data of a user of the CRM.
-func (t *Attempt) Owner(object, id, email string, active bool) *schemas.CRMChange {
-	f := []schemas.Field{schemas.Text("active", "false"), {Name: "email"}, schemas.Text("id", id)}
-	if active {
-		f[0] = schemas.Text("active", "true")
+func (t *Attempt) Owner(object string, u User) *schemas.CRMChange {
+	f := []schemas.Field{schemas.Text("active", strconv.FormatBool(u.Active)), {Name: "email"}, schemas.Text("id", u.ID)}
+	if u.Email != "" {
+		f[1] = schemas.Text("email", u.Email)
 	}
-	if email != "" {
-		f[1] = schemas.Text("email", email)
+	if u.TimeZone != "" {
+		f = append(f, schemas.Text("time_zone", u.TimeZone))
 	}
-	c := t.Change(object, id)
+	c := t.Change(object, u.ID)
 	c.Reference = &schemas.Reference{Kind: object, Fields: f}
 	return c
 }

@@ -189,7 +189,7 @@ func (a *attempt) ownerPage(ctx context.Context, cur cursor, limit int) (next cu
 		return cur, false, false
 	}
 	for _, o := range got.Results {
-		if !a.Emit(ctx, 0, a.Owner(owner, o.ID, o.Email, !o.Archived && cur.phase == active)) {
+		if !a.Emit(ctx, 0, a.Owner(owner, base.User{ID: o.ID, Email: o.Email, Active: !o.Archived && cur.phase == active})) {
 			return cur, false, false
 		}
 	}

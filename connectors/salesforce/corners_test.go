@@ -362,7 +362,7 @@ func TestUsersPageCorners(t *testing.T) {
 		asked = append(asked, r.URL.Path+" "+r.FormValue("q"))
 		w.Header().Set("Date", "Tue, 10 Mar 2026 12:00:00 GMT")
 		answerWith(200, `{"totalSize":2,"done":true,"records":[
-			{"attributes":{"type":"User"},"Id":"005000000000001","SystemModstamp":"2026-03-01T00:00:00.000+0000","Email":null,"IsActive":true},
+			{"attributes":{"type":"User"},"Id":"005000000000001","SystemModstamp":"2026-03-01T00:00:00.000+0000","Email":null,"IsActive":true,"TimeZoneSidKey":"Europe/Berlin"},
 			{"attributes":{"type":"User"},"Id":"005000000000002AAA","SystemModstamp":"2026-03-02T00:00:00.000+0000","Email":"left@x.y","IsActive":false}]}`)(w, r)
 	}
 	page := func(cursor string) (got []string, a connectors.Answer) {
@@ -382,7 +382,7 @@ func TestUsersPageCorners(t *testing.T) {
 		return got, a
 	}
 	got, a := page("")
-	if want := []string{"owner 005000000000001AAA active=true email=null id=005000000000001AAA", "owner 005000000000002AAA active=false email=left@x.y id=005000000000002AAA"}; !slices.Equal(got, want) {
+	if want := []string{"owner 005000000000001AAA active=true email=null id=005000000000001AAA time_zone=Europe/Berlin", "owner 005000000000002AAA active=false email=left@x.y id=005000000000002AAA"}; !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	if a.Page == nil || a.Page.Last || a.Result.Items[0].Outcome != schemas.Sent {
@@ -390,8 +390,8 @@ func TestUsersPageCorners(t *testing.T) {
 	}
 	page(a.Page.Next)
 	if want := []string{
-		apiPath + "/query SELECT Id, SystemModstamp, Email, IsActive FROM User ORDER BY SystemModstamp ASC, Id ASC LIMIT 2",
-		apiPath + "/query SELECT Id, SystemModstamp, Email, IsActive FROM User WHERE (SystemModstamp > 2026-03-02T00:00:00.000Z OR (SystemModstamp = 2026-03-02T00:00:00.000Z AND Id > '005000000000002AAA')) ORDER BY SystemModstamp ASC, Id ASC LIMIT 2",
+		apiPath + "/query SELECT Id, SystemModstamp, Email, IsActive, TimeZoneSidKey FROM User ORDER BY SystemModstamp ASC, Id ASC LIMIT 2",
+		apiPath + "/query SELECT Id, SystemModstamp, Email, IsActive, TimeZoneSidKey FROM User WHERE (SystemModstamp > 2026-03-02T00:00:00.000Z OR (SystemModstamp = 2026-03-02T00:00:00.000Z AND Id > '005000000000002AAA')) ORDER BY SystemModstamp ASC, Id ASC LIMIT 2",
 	}; !slices.Equal(asked, want) {
 		t.Errorf("asked %q\nwant  %q", asked, want)
 	}

@@ -120,7 +120,7 @@ func (a *attempt) readPage(ctx context.Context) {
 	resource, fields, object := "/queryAll", standard(src.Object), src.Object
 	change := func(rec row) (*schemas.CRMChange, time.Time) { return a.person(rec, object, cols, a.PageCause()) }
 	if src.Name == users {
-		resource, fields, object, cols = "/query", "Id, SystemModstamp, ", "User", []string{"Email", "IsActive"}
+		resource, fields, object, cols = "/query", "Id, SystemModstamp, ", "User", []string{"Email", "IsActive", "TimeZoneSidKey"}
 		change = a.user
 	}
 	q := "SELECT " + fields + strings.Join(cols, ", ") + " FROM " + object + cur.where() +
@@ -149,5 +149,6 @@ func (a *attempt) readPage(ctx context.Context) {
 
 func (a *attempt) user(rec row) (*schemas.CRMChange, time.Time) {
 	stamp, _ := parseTime(text(rec["SystemModstamp"]))
-	return a.Owner(owner, NormalizeID(text(rec["Id"])), text(rec["Email"]), string(rec["IsActive"]) == "true"), stamp
+	u := base.User{ID: NormalizeID(text(rec["Id"])), Email: text(rec["Email"]), TimeZone: text(rec["TimeZoneSidKey"]), Active: string(rec["IsActive"]) == "true"}
+	return a.Owner(owner, u), stamp
 }

@@ -148,7 +148,7 @@ func TestUsersPage(t *testing.T) {
 		}
 		return nil
 	})
-	if a.Page == nil || !a.Page.Last || strings.Join(got, ",") != "owner 005000000000001AAA,active=true,email=admin@acme.test,id=005000000000001AAA" {
+	if a.Page == nil || !a.Page.Last || strings.Join(got, ",") != "owner 005000000000001AAA,active=true,email=admin@acme.test,id=005000000000001AAA,time_zone=America/Los_Angeles" {
 		t.Errorf("got %q, %+v", got, a)
 	}
 }

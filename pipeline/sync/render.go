@@ -20,8 +20,12 @@ func (w *world) render(c *call, l *link, pr *profile.Profile) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
+	zone, err := w.zone(textOf(ev.TimeZone), known && ev.AgentEmail != "", owner, pr)
+	if err != nil {
+		return nil, err
+	}
 	rc := profile.Call{ID: ev.CallID, Revision: ev.Revision, Kind: ev.Kind, Direction: ev.Direction, StartedAt: ev.StartedAt, Duration: duration(ev),
-		From: ev.FromNumber, To: ev.ToNumber, OwnerID: owner, TimeZone: w.zone(ev.TimeZone), AccountID: l.Account,
+		From: ev.FromNumber, To: ev.ToNumber, OwnerID: owner, TimeZone: zone, AccountID: l.Account,
 		Person: schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}, DealID: w.dealID(ev.Deal, pr)}
 	if ev.Disposition != nil {
 		rc.Disposition = *ev.Disposition
@@ -101,11 +105,23 @@ func duration(ev *schemas.CallEvent) *int32 {
 	return &d
 }
 
-func (w *world) zone(name *string) *time.Location {
-	if blank(name) {
-		return w.s.zones.get(w.cfg.TimeZone)
+// zone is where an activity took place, whose day is its date: what the dialer said, else
+// the zone of the rep's user in the CRM, else the tenant's (B15). isRep says that user is
+// the rep's: that of whoever owns the record says nothing of where the rep was.
+func (w *world) zone(said string, isRep bool, user string, pr *profile.Profile) (*time.Location, error) {
+	if z := w.s.zones.known(said); z != nil {
+		return z, nil
 	}
-	return w.s.zones.get(*name)
+	if isRep {
+		name, _, err := w.text(kindZone, w.scope(pr.Provider)+"\x00"+user)
+		if err != nil {
+			return nil, err
+		}
+		if z := w.s.zones.known(name); z != nil {
+			return z, nil
+		}
+	}
+	return w.s.zones.get(w.cfg.TimeZone), nil
 }
 
 // dealID is the deal, if it is one of this CRM.

@@ -25,6 +25,7 @@ const (
 	kindStream  state.Kind = 'S' // provider → stream position
 	kindOwner   state.Kind = 'O' // provider NUL e-mail → owner id
 	kindOwnerID state.Kind = 'I' // provider NUL owner id → e-mail
+	kindZone    state.Kind = 'z' // provider NUL owner id → IANA name of his time zone, where it is not the tenant's to say
 	kindUnknown state.Kind = 'u' // seq → record of a tenant that is not configured
 	kindWaiting state.Kind = 'w' // there are such records
 	kindAction  state.Kind = 'D' // action id: it was done

@@ -287,7 +287,7 @@ func (w *world) reference(c *schemas.CRMChange) error {
 	default:
 		return nil
 	}
-	var email string
+	var email, zone string
 	active := !c.Reference.Deleted
 	for _, f := range c.Reference.Fields {
 		switch {
@@ -296,12 +296,24 @@ func (w *world) reference(c *schemas.CRMChange) error {
 			email = normalEmail(*f.Value)
 		case f.Name == "active":
 			active = active && *f.Value == "true"
+		case f.Name == "time_zone":
+			zone = *f.Value
 		}
 	}
 	if email == "" || c.ID == "" {
 		return nil
 	}
-	w.setText(kindOwnerID, w.scope(c.Provider)+"\x00"+c.ID, email)
+	id := w.scope(c.Provider) + "\x00" + c.ID
+	w.setText(kindOwnerID, id, email)
+	was, _, err := w.text(kindZone, id)
+	switch {
+	case err != nil:
+		return err
+	case zone != was && zone != "":
+		w.setText(kindZone, id, zone)
+	case zone != was:
+		w.tx.Store.Delete(w.t.Key(kindZone, id))
+	}
 	key := w.scope(c.Provider) + "\x00" + email
 	owner, ok, err := w.text(kindOwner, key)
 	switch {

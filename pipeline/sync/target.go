@@ -44,13 +44,13 @@ func (w *world) writeHappening(h *happening, ps *person, t *schemas.EventTarget)
 		return 1, w.push(h, l, t, target)
 	}
 	rh := profile.Happening{ID: h.ID, Type: h.Type, At: h.At, Title: h.title(), Location: h.text("location"), Cancelled: h.cancelled(), OwnerID: owner,
-		TimeZone: w.zone(nil), Person: schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}, AccountID: l.Account, DealID: w.dealID(h.deal(), pr)}
+		Person: schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}, AccountID: l.Account, DealID: w.dealID(h.deal(), pr)}
 	if at, ok := h.instant("starts_at"); ok {
 		rh.At = at
 	}
 	rh.EndsAt, _ = h.instant("ends_at")
-	if z := h.text("time_zone"); z != "" {
-		rh.TimeZone = w.zone(&z)
+	if rh.TimeZone, err = w.zone(h.text("time_zone"), known && h.text("agent_email") != "", owner, pr); err != nil {
+		return 0, err
 	}
 	notes := act.Notes{Notes: h.text("notes")}
 	if !known {

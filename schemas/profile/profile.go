@@ -100,7 +100,7 @@ type Call struct {
 	// RecordingURL is there where the CRM has a field for it.
 	RecordingURL string
 	OwnerID      string         // the CRM's id of whoever is to own the activity; "" = nobody is known
-	TimeZone     *time.Location // of the event, else of the tenant
+	TimeZone     *time.Location // of the event, else of the rep, else of the tenant
 	Person       schemas.Link   // the record that the call is logged on
 	AccountID    string         // its company in the CRM; "" = none
 	DealID       string         // the deal that it is about; "" = none
@@ -170,7 +170,7 @@ type Happening struct {
 	Location  string
 	Cancelled bool
 	OwnerID   string
-	TimeZone  *time.Location
+	TimeZone  *time.Location // as of a call
 	Person    schemas.Link
 	AccountID string
 	DealID    string

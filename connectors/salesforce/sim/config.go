@@ -48,6 +48,7 @@ type UserConfig struct {
 	Username string `json:"username"`
 	Email    string `json:"email"`
 	Name     string `json:"name"`
+	TimeZone string `json:"time_zone,omitempty"` // IANA name; as in an org of the United States by default: America/Los_Angeles
 }
 
 // AppConfig describes one connected app.

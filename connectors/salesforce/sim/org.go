@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"path/filepath"
@@ -101,6 +102,7 @@ func (o *org) configure(stored, cfg *OrgConfig) error {
 		userObject.set(r, "Name", u.Name)
 		userObject.set(r, "Email", u.Email)
 		userObject.set(r, "IsActive", true)
+		userObject.set(r, "TimeZoneSidKey", cmp.Or(u.TimeZone, "America/Los_Angeles"))
 		t.put(tab, r)
 		t.changes = append(t.changes, change{op: opCreate, obj: userObject, id: r.id, fields: diff(userObject, nil, r), quiet: true})
 		if err := t.commit(); err != nil {

@@ -189,6 +189,7 @@ func activityChildren(by string) []childRel {
 
 var userObject = newObject(object{name: "User", label: "User", plural: "Users", prefix: "005", readOnly: true},
 	text("Username", 80).req().readonly(), text("Name", 121).req().readonly(), typed("Email", tEmail, 128).req().readonly(), flag("IsActive").or(true).readonly(),
+	pick("TimeZoneSidKey", 40, "America/Denver", "America/Los_Angeles", "America/New_York", "Asia/Tokyo", "Europe/Berlin", "Europe/London", "GMT").req().readonly(),
 )
 
 // sessionObject and dropObject are the custom objects of a dialer's package.
