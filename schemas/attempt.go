@@ -65,9 +65,11 @@ type AttemptItem struct {
 	Key string `avro:"key"`
 	// The record's id in the CRM, e.g. "00T5g000007abcdEAA". "": not known; identity names the record, or it is made.
 	ID string `avro:"id"`
-	// The CRM's field that holds the external id, e.g. "Dialer_Call_Id__c". "" where id names the record.
+	// The CRM's field that holds the external id, e.g. "Dialer_Call_Id__c"; several that together tell a record without one, with
+	// plus signs between, e.g. "CampaignId+LeadId". "" where id names the record.
 	IdentityField string `avro:"identity_field"`
-	// Value of the external id, the dialer's id of the call, e.g. "call-7". "" where id names the record.
+	// Value of the external id, the dialer's id of the call, e.g. "call-7"; of several fields, theirs with plus signs between. ""
+	// where id names the record.
 	Identity string `avro:"identity"`
 	// What is to be written, by the CRM's names, e.g. Subject, Description, WhoId. A null value clears the field. Empty for
 	// reads and pages. Personal data.

@@ -115,6 +115,7 @@ var theProfile = &profile.Profile{
 	},
 	FindsByPhone: true,
 	Deal:         profile.Deal{Object: opportunity, Stage: "StageName", Closed: "IsClosed"},
+	Member:       profile.Member{Object: "CampaignMember", Campaign: "CampaignId", Person: map[string]string{lead: "LeadId", contact: "ContactId"}},
 	New: profile.NewPerson{Object: lead, Phone: "Phone", Fields: []schemas.Field{
 		schemas.Text("Company", "Unknown"), schemas.Text("LastName", "Unknown")}},
 	Sources: slices.Concat([]profile.Source{

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/crmstream/crmstream/connectors/rest"
 	"github.com/crmstream/crmstream/schemas"
@@ -27,6 +28,10 @@ func (a *attempt) write(ctx context.Context) {
 	byIdentity := false
 	switch a.At.Operation {
 	case schemas.OpUpsert:
+		if strings.Contains(a.At.Items[0].IdentityField, plus) {
+			a.upsertComposite(ctx)
+			return
+		}
 		byIdentity = true
 		path += "/" + a.At.Object + "/" + a.At.Items[0].IdentityField
 	case schemas.OpUpdate:
@@ -93,9 +98,7 @@ func (a *attempt) unfound(ctx context.Context) bool {
 	}
 	got, res, ok := a.query(ctx, "/query", "SELECT Id FROM "+a.At.Object+" WHERE "+theProfile.New.Phone+" = '"+phone+"' ORDER BY CreatedDate ASC LIMIT 1")
 	if !ok {
-		for i := range a.Res.Items { // nothing was written
-			a.Res.Items[i].Outcome = schemas.NotSent
-		}
+		a.nothingWritten()
 		return false
 	}
 	if len(got.Records) == 0 {
@@ -108,6 +111,13 @@ func (a *attempt) unfound(ctx context.Context) bool {
 	}
 	a.Unread(res.Status, "a row has no Id")
 	return false
+}
+
+// nothingWritten says of a write whose record could not be looked up that it was not sent.
+func (a *attempt) nothingWritten() {
+	for i := range a.Res.Items {
+		a.Res.Items[i].Outcome = schemas.NotSent
+	}
 }
 
 // createOnly are fields that the CRM takes when it makes a record and refuses on one
@@ -142,24 +152,35 @@ func (a *attempt) rewrite(ctx context.Context, method, path string, records []ma
 	if len(again) == 0 {
 		return
 	}
-	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, method, path, nil, map[string]any{"allOrNone": false, "records": again})
-	if err == nil {
-		if items, ok := savedItems(res.Body, len(at)); ok {
+	a.part(ctx, method, path, again, at)
+}
+
+// part sends some of the items in a request of their own: the others have their answer,
+// or are still to go. False: there is no answer by item.
+func (a *attempt) part(ctx context.Context, method, path string, records []map[string]any, places []int) bool {
+	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, method, path, nil, map[string]any{"allOrNone": false, "records": records})
+	if res != nil && (err == nil || res.Status == http.StatusBadRequest) {
+		if items, ok := savedItems(res.Body, len(places)); ok {
+			a.Res.Status = int32(res.Status)
 			for n, s := range items {
-				a.settle(&a.Res.Items[at[n]], s, res.Base)
+				a.settle(&a.Res.Items[places[n]], s, res.Base)
 			}
-			return
+			return true
 		}
+	}
+	if err == nil {
 		outcome = schemas.Unknown
 	}
 	class, why := schemas.ErrTransient, "the answer is not one result per record"
 	if e, ok := errors.AsType[*rest.Error](err); ok {
 		class, why = e.Class, e.Message
+		a.Res.RetryAfterMs = e.RetryAfter.Milliseconds()
 	}
-	for _, i := range at { // the others have their answer
+	for _, i := range places {
 		it := &a.Res.Items[i]
 		it.Outcome, it.Error, it.Message = outcome, class, why
 	}
+	return false
 }
 
 func savedItems(body []byte, n int) ([]saved, bool) {
@@ -181,18 +202,7 @@ func (a *attempt) records(byIdentity bool) (records []map[string]any, places []i
 	distinct := a.Distinct()
 	own := a.Kinds(a.At.Object)
 	for i, it := range a.At.Items {
-		rec := map[string]any{"attributes": map[string]string{"type": a.At.Object}}
-		bad := ""
-		for _, f := range it.Fields {
-			if a.At.Operation == schemas.OpUpdate && slices.Contains(createOnly, f.Name) {
-				continue // it is there
-			}
-			v, ok := value(f, own)
-			if !ok {
-				bad = f.Name
-			}
-			rec[f.Name] = v
-		}
+		rec, bad := a.record(&it, own)
 		same := ""
 		switch {
 		case byIdentity:
@@ -204,8 +214,7 @@ func (a *attempt) records(byIdentity bool) (records []map[string]any, places []i
 		}
 		switch {
 		case bad != "":
-			a.Refuse(i, schemas.ErrPermanent, "the value of "+bad+" has not the form of the field")
-			a.Res.Items[i].Fields = []string{bad}
+			a.malformed(i, bad)
 		case byIdentity && it.IdentityField != a.At.Items[0].IdentityField:
 			a.Refuse(i, schemas.ErrBatch, "one request upserts by one field")
 		case a.At.Operation != schemas.OpCreate && same == "":
@@ -215,6 +224,27 @@ func (a *attempt) records(byIdentity bool) (records []map[string]any, places []i
 		}
 	}
 	return records, places
+}
+
+func (a *attempt) malformed(i int, field string) {
+	a.Refuse(i, schemas.ErrPermanent, "the value of "+field+" has not the form of the field")
+	a.Res.Items[i].Fields = []string{field}
+}
+
+// record renders the fields of one item; bad names one whose value has not its form.
+func (a *attempt) record(it *schemas.AttemptItem, own map[string]string) (rec map[string]any, bad string) {
+	rec = map[string]any{"attributes": map[string]string{"type": a.At.Object}}
+	for _, f := range it.Fields {
+		if a.At.Operation == schemas.OpUpdate && slices.Contains(createOnly, f.Name) {
+			continue // it is there
+		}
+		v, ok := value(f, own)
+		if !ok {
+			bad = f.Name
+		}
+		rec[f.Name] = v
+	}
+	return rec, bad
 }
 
 // value is a field's JSON value; nil clears it.

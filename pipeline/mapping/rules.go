@@ -89,10 +89,7 @@ func (k *compiler) rules() {
 		k.oneOf("calls", -1, "skip_directions", "direction of calls", d, CallDirections)
 	}
 	k.scopes()
-	for i, e := range cfg.Events {
-		k.crm("events", i, e.Provider)
-		k.oneOf("events", i, "target", "target", or(e.Target, "\"\""), EventTargets)
-	}
+	k.events()
 	for i, s := range cfg.Stages {
 		k.crm("stages", i, s.Provider)
 		if s.To == "" {
@@ -100,6 +97,37 @@ func (k *compiler) rules() {
 		}
 		if len(s.When) == 0 {
 			k.rule("stages", i, "when", "when: {disposition: Meeting Booked}", "a stage rule that would move every deal")
+		}
+	}
+}
+
+// events looks whether each CRM can have what events are to become there.
+func (k *compiler) events() {
+	for i, e := range k.cfg.Events {
+		if !k.crm("events", i, e.Provider) {
+			continue
+		}
+		k.oneOf("events", i, "target", "target", or(e.Target, "\"\""), EventTargets)
+		identity := slices.ContainsFunc(e.Fields, func(f schemas.Field) bool { return f.Name == "@identity" })
+		switch p := k.profile(e.Provider); e.Target {
+		case "campaign_member":
+			if p.Member.Object == "" {
+				k.rule("events", i, "target", "another target, or off", e.Provider+" has no campaigns' members")
+			}
+		case "task", "event", "timeline", "custom_event":
+			if t, ok := p.TargetByName(e.Target); !ok {
+				k.rule("events", i, "target", "another target, or off", e.Provider+" has no "+e.Target)
+			} else if t.Render == nil && e.Object == "" {
+				k.rule("events", i, "object", "object: which kind of event of "+e.Provider, "a "+e.Target+" of no kind")
+			}
+		case "record":
+			if e.Object == "" || !identity {
+				k.rule("events", i, "object", "object: its kind, and among fields @identity: its unique external id, by which a repeat is known", "a record that can't be told from another")
+			}
+		case "field":
+			if len(e.Fields) == 0 {
+				k.rule("events", i, "fields", "fields: {THE_CRM'S: the event's}", "a field that is not named")
+			}
 		}
 	}
 }

@@ -351,6 +351,11 @@ const (
 	tableEvents = "events"
 )
 
+// localRecord is the key on sync.records of what has no id in the CRM yet.
+func (w *world) localRecord(provider, object, table, id string) string {
+	return w.t.Name() + "/" + provider + "/" + object + "/local:" + table + ":" + id
+}
+
 // publishRecord shows the state of one activity on sync.records: under its local
 // name until the CRM has given it an id.
 func (w *world) publishRecord(a *activity, table, id string, began int64) {
@@ -359,7 +364,7 @@ func (w *world) publishRecord(a *activity, table, id string, began int64) {
 	a.Local = a.ID == ""
 	r := &schemas.SyncRecord{Tenant: w.t.Name(), Provider: a.Provider, ObjectType: a.Object, RecordID: a.ID, LocalRecordID: id, LocalTable: table,
 		Direction: "outbound", Status: a.Status, CreatedAt: began, UpdatedAt: w.tx.Now}
-	local := w.t.Name() + "/" + a.Provider + "/" + a.Object + "/local:" + table + ":" + id
+	local := w.localRecord(a.Provider, a.Object, table, id)
 	r.ID = local
 	if a.ID != "" {
 		r.ID = w.t.Name() + "/" + a.Provider + "/" + a.Object + "/" + a.ID

@@ -106,6 +106,7 @@ func (w *world) decideHappening(h *happening) error {
 	case !held && h.GiveUpAt != 0:
 		w.tx.Cancel(give)
 		h.GiveUpAt = 0
+		w.unlistHeld(h)
 	}
 	put(w, happenings, kindHappening, h.ID, h)
 	return nil
@@ -117,7 +118,7 @@ func (w *world) settleHappening(h *happening) error {
 	for _, p := range w.s.order {
 		if t := w.targetOf(h.Type, p); t.Target != "" && t.Target != "off" && w.configured(p) {
 			targets = append(targets, t)
-			needs = needs || t.Target != "record" && t.Target != "campaign_member"
+			needs = needs || h.needsPerson(&t)
 		}
 	}
 	if len(targets) == 0 {
@@ -252,13 +253,31 @@ func (w *world) callFound(id string) error {
 // publishHeld lists an event that waits, or waited too long, under the local key that
 // its record will have.
 func (w *world) publishHeld(h *happening, t *schemas.EventTarget) {
-	object := t.Object
-	if pr, ok := w.profile(t.Provider); ok && object == "" {
+	w.publishRecord(&activity{Provider: t.Provider, Object: w.targetObject(t), Status: h.Status, Reason: h.Reason}, tableEvents, h.ID, h.Began)
+}
+
+func (w *world) targetObject(t *schemas.EventTarget) string {
+	pr, ok := w.profile(t.Provider)
+	switch {
+	case !ok || t.Object != "":
+	case t.Target == campaignMember:
+		return pr.Member.Object
+	default:
 		if target, ok := pr.TargetByName(t.Target); ok {
-			object = target.Object
+			return target.Object
 		}
 	}
-	w.publishRecord(&activity{Provider: t.Provider, Object: object, Status: h.Status, Reason: h.Reason}, tableEvents, h.ID, h.Began)
+	return t.Object
+}
+
+// unlistHeld takes an event off the list that waits no more, where what came of it has
+// another name: a campaign's member, fields of the person.
+func (w *world) unlistHeld(h *happening) {
+	for _, p := range w.s.order {
+		if t := w.targetOf(h.Type, p); w.configured(p) && t.Target != "" && t.Target != "off" && w.standing(&h.Activities, p) == nil {
+			w.tx.Emit(schemas.TopicSyncRecords, w.localRecord(p, w.targetObject(&t), tableEvents, h.ID), nil)
+		}
+	}
 }
 
 // releaseHappening decides anew about an event that was held.

@@ -30,8 +30,10 @@ func (w *world) writeHappening(h *happening, ps *person, t *schemas.EventTarget)
 	switch t.Target {
 	case "field":
 		return w.writeFields(h, ps, t)
-	case "record", "campaign_member":
-		return 1, w.writeRecord(h, l, t, owner)
+	case "record":
+		return 1, w.writeRecord(h, l, t)
+	case campaignMember:
+		return w.writeMember(h, l, t)
 	}
 	target, ok := pr.TargetByName(t.Target)
 	if !ok {
@@ -158,21 +160,11 @@ func (h *happening) value(name string) string {
 	return h.text(name)
 }
 
-// writeRecord wants a record of the tenant's own kind, or a status of a campaign's
-// member.
-func (w *world) writeRecord(h *happening, l *link, t *schemas.EventTarget, owner string) error {
+// writeRecord wants a record of the tenant's own kind.
+func (w *world) writeRecord(h *happening, l *link, t *schemas.EventTarget) error {
 	d := h.draft(t.Provider, t.Object)
 	d.fields = h.mapped(t)
-	if t.Target == "campaign_member" {
-		d.object = "CampaignMember"
-		id := h.text("campaign_member_id")
-		if id == "" {
-			return pipeline.Rejectf(schemas.ReasonInvalid, "%s without the field campaign_member_id", h.ID)
-		}
-		if w.standing(&h.Activities, t.Provider) == nil {
-			h.Activities = append(h.Activities, activity{Provider: t.Provider, Account: w.account(t.Provider).ID, Object: d.object, ID: id})
-		}
-	} else if v, ok := find(t.Fields, "@identity"); ok && t.Object != "" {
+	if v, ok := find(t.Fields, "@identity"); ok && t.Object != "" {
 		d.identityField = textOf(v)
 	} else { // without, an answer that was lost would make two
 		return pipeline.Rejectf(schemas.ReasonInvalid, "the target record of %s in %s needs an object and the field @identity: the name of its unique external id", h.Type, t.Provider)

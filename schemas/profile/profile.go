@@ -200,6 +200,24 @@ type Deal struct {
 	Closed string
 }
 
+// Member is the kind of record that says that somebody is in a campaign. It has no
+// external id: what it is of names it.
+type Member struct {
+	Object   string            // "CampaignMember"; "" = there are no campaigns
+	Campaign string            // field of the campaign's id
+	Person   map[string]string // field of the person's id, by the person's kind of record
+}
+
+// Identity names a record that has no external id: the fields that together tell it, and
+// their values, each joined by a plus sign.
+type Identity struct{ Field, Value string }
+
+// Identity of somebody in a campaign; ok is false for a kind of record that is in none.
+func (m Member) Identity(campaign, object, id string) (is Identity, ok bool) {
+	f, ok := m.Person[object]
+	return Identity{Field: m.Campaign + "+" + f, Value: campaign + "+" + id}, ok
+}
+
 // NewPerson is how a lead is made for a number that nobody has.
 type NewPerson struct {
 	Object string // "Lead", "contacts"; "" = none is made
@@ -232,6 +250,7 @@ type Profile struct {
 	Targets []Target
 	Events  []schemas.EventTarget
 	Deal    Deal
+	Member  Member
 	New     NewPerson
 	// FindsByPhone says that persons can be looked for by a number.
 	FindsByPhone bool

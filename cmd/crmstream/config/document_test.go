@@ -66,7 +66,7 @@ calls: {min_seconds: 10, default_owner: desk@acme.example, skip: [voicemail, mis
 owners: {ann@dialer.example: a.lee@acme.example}
 events:
   meeting_booked: {salesforce: event, hubspot: off}
-  session_ended: {salesforce: {target: record, object: Dialer_Session__c, fields: {Calls__c: calls}}}
+  session_ended: {salesforce: {target: record, object: Dialer_Session__c, fields: {"@identity": Dialer_Event_Id__c, Calls__c: calls}}}
 stages:
   - {crm: hubspot, object: deals, when: {disposition: Meeting Booked}, to: presentationscheduled, from: [b, a]}
 `)
@@ -98,7 +98,7 @@ stages:
 		Owners: []schemas.Field{schemas.Text("ann@dialer.example", "a.lee@acme.example")},
 		Scopes: []schemas.ObjectScope{{Provider: hs, Object: "contacts", Filters: []schemas.Filter{{Field: "lifecyclestage", Op: "in", Values: []string{"lead", "customer"}}, {Field: "email", Op: "set"}}}},
 		Events: []schemas.EventTarget{{Type: "meeting_booked", Provider: hs, Target: "off"}, {Type: "meeting_booked", Provider: sf, Target: "event"},
-			{Type: "session_ended", Provider: sf, Target: "record", Object: "Dialer_Session__c", Fields: []schemas.Field{schemas.Text("Calls__c", "calls")}}},
+			{Type: "session_ended", Provider: sf, Target: "record", Object: "Dialer_Session__c", Fields: []schemas.Field{schemas.Text("@identity", "Dialer_Event_Id__c"), schemas.Text("Calls__c", "calls")}}},
 		Stages: []schemas.StageRule{{Provider: hs, Object: "deals", When: []schemas.Field{schemas.Text("disposition", "Meeting Booked")}, To: "presentationscheduled", From: []string{"a", "b"}}},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
@@ -151,6 +151,9 @@ func TestMistakesOfAMapping(t *testing.T) {
 		{"currency: euro\n", "8:1|currency is \"EURO\""},
 		{"calls: {notes: fancy}\n", "8:9|unknown notes layout \"fancy\"|plain"},
 		{"events: {meeting_booked: {salesforce: evnt}}\n", "8:27|unknown target \"evnt\"|did you mean event?"},
+		{"events: {meeting_booked: {salesforce: timeline}}\n", "8:27|salesforce has no timeline|off"},
+		{"events: {session_ended: {salesforce: {target: record, object: Session__c, fields: {Calls__c: calls}}}}\n", "8:55|can't be told from another|@identity"},
+		{"events: {voicemail_dropped: {salesforce: field}}\n", "a field that is not named|fields: {"},
 		{"events: {meeting_booked: {salesfroce: event}}\n", "unknown CRM \"salesfroce\"|did you mean salesforce?"},
 		{"stages: [{object: Opportunity, to: Demo}]\n", "8:11|move every deal|when:"},
 		{"dispositions: {Busy: {CallDisposition: Busy, stage: Demo}}\n", "OBJECT.STAGE, or never"},

@@ -157,6 +157,9 @@ func (t *tx) convert(lead *record, account, contact string, opportunity bool) (a
 	if err := t.repoint(lead.id, contact, "WhoId", taskObject, eventObject); err != nil {
 		return nil, err
 	}
+	if err := t.convertMembers(lead.id, contact); err != nil {
+		return nil, err
+	}
 	set := func(name string, v any) assign { return assign{leadObject.byName[name], v} }
 	err = t.change(leadObject, lead, []assign{
 		set("IsConverted", true), set("ConvertedDate", t.at.UTC().Format(dateOnly)), set("ConvertedAccountId", account),

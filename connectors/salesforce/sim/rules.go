@@ -41,6 +41,8 @@ func (t *tx) check(o *object, old, r *record) *apiError {
 		return t.deriveEvent(r)
 	case opportunityObject:
 		deriveOpportunity(old, r)
+	case memberObject:
+		return t.deriveMember(old, r)
 	}
 	return nil
 }

@@ -203,7 +203,7 @@ var dropObject = newObject(object{name: "Dialer_Voicemail_Drop__c", label: "Dial
 )
 
 // objectList is every object, in the order of the global describe.
-var objectList = []*object{accountObject, contactObject, dropObject, sessionObject, eventObject, leadObject, opportunityObject, taskObject, userObject}
+var objectList = []*object{accountObject, campaignObject, memberObject, contactObject, dropObject, sessionObject, eventObject, leadObject, opportunityObject, taskObject, userObject}
 
 var objects, objectByPrefix = func() (map[string]*object, map[string]*object) {
 	names, prefixes := map[string]*object{}, map[string]*object{}
