@@ -191,6 +191,12 @@ var towardsCRMs = []mutant{
 		new: `		if false {
 `,
 		by: "pipeline/pipetest: do_not_call_late.txt"},
+	{promise: "P7", what: "do-not-call that is ticked on top of a write of ours is nothing new", file: personFile,
+		old: `			if !h.late && (!waits || m.Role == profile.DoNotCall) {
+`,
+		new: `			if !h.late && !waits {
+`,
+		by: "pipeline/pipetest: do_not_call_over_ours.txt"},
 	{promise: "P7", what: "that nobody may be called is taken for an echo", file: personFile,
 		old: ` && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
 `,

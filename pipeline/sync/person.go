@@ -211,8 +211,8 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		// That nobody may be called may be somebody's word, and is never taken for an echo (B23).
 		if l.wasOurs(w.env, m, v, at) && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
 			// An older write of ours. If no other is to follow it any more it may be what stands
-			// there: then it is written over.
-			if !waits && !h.late {
+			// there: then it is written over. Somebody may tick do-not-call anew on top of it.
+			if !h.late && (!waits || m.Role == profile.DoNotCall) {
 				l.Known, e.dirty = set(l.Known, m.CRM, v), true
 			}
 			continue
