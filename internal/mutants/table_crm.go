@@ -176,8 +176,8 @@ var towardsCRMs = []mutant{
 `,
 		by: "pipeline/conflict: TestPlainModelOfConcurrentWords"},
 	{promise: "P7", what: "an older write of ours is a word of the CRM", file: personFile,
-		old: `		if l.wasOurs(w.env, m, v, at) && `,
-		new: `		if false && `,
+		old: `		if ours, stands := l.wasOurs(w.env, m, v, at); ours && `,
+		new: `		if ours, stands := l.wasOurs(w.env, m, v, at); ours && false && `,
 		by:  "pipeline/pipetest: conflict_quick_edits.txt"},
 	{promise: "P7", what: "a late record says what a record holds", file: personFile,
 		old: `	stale, whole := at != 0 && at < l.Whole, true
@@ -191,10 +191,22 @@ var towardsCRMs = []mutant{
 		new: `		if false {
 `,
 		by: "pipeline/pipetest: do_not_call_late.txt"},
-	{promise: "P7", what: "do-not-call that is ticked on top of a write of ours is nothing new", file: personFile,
-		old: `			if !h.late && (!waits || m.Role == profile.DoNotCall) {
+	{promise: "P7", what: "a write of ours over what was typed a moment before is a newer word", file: "pipeline/sync/settle.go",
+		old: `			if w.listens(l, f.Name) {
 `,
-		new: `			if !h.late && !waits {
+		new: `			if false && w.listens(l, f.Name) {
+`,
+		by: "pipeline/pipetest: conflict_typed_under_ours.txt"},
+	{promise: "P7", what: "what was read before a write of ours came stands against it", file: personFile,
+		old: `		l.takenBack(w.env, m, v)
+`,
+		new: `		_ = l.takenBack
+`,
+		by: "pipeline/pipetest: conflict_typed_under_ours.txt"},
+	{promise: "P7", what: "do-not-call that is ticked on top of a write of ours is nothing new", file: personFile,
+		old: `			if stands && !h.late && (!waits || m.Role == profile.DoNotCall) {
+`,
+		new: `			if stands && !h.late && !waits {
 `,
 		by: "pipeline/pipetest: do_not_call_over_ours.txt"},
 	{promise: "P7", what: "that nobody may be called is taken for an echo", file: personFile,

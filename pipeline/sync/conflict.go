@@ -259,13 +259,7 @@ func (l *link) replaced(name string, by *string) {
 	if !pending || equal(wanted, by) {
 		return
 	}
-	for i := range l.Sent {
-		if s := &l.Sent[i]; s.Name == name && equal(s.Value, wanted) {
-			s.Until = 0
-			return
-		}
-	}
-	l.Sent = append(l.Sent, sentValue{Name: name, Value: wanted})
+	l.keep(sentValue{Name: name, Value: wanted})
 }
 
 // arrived takes over that a write of a field came to an end; more = another is on its
@@ -282,15 +276,49 @@ func (l *link) arrived(name string, v *string, more bool, now int64) {
 	l.Sent = slices.DeleteFunc(l.Sent, func(s sentValue) bool { return s.Until != 0 && s.Until+sentFor < now })
 }
 
-// wasOurs says that a record tells of a value that was on its way to it, and not of what
-// somebody wrote there after that was over.
-func (l *link) wasOurs(env *mapping.Env, m *mapping.Line, v *string, at int64) bool {
+// landed keeps a value that the CRM has taken over what it had before. What somebody wrote
+// there in between is heard of after that, and then ours once more, which is no word of
+// the CRM's own.
+func (l *link) landed(name string, v, before *string, now int64) {
+	l.keep(sentValue{Name: name, Value: v, Until: now, Landed: true, Before: before})
+}
+
+// takenBack says that a record has again what it had before ours. It may have been read
+// before ours came, so that what it says of ours next is news.
+func (l *link) takenBack(env *mapping.Env, m *mapping.Line, v *string) {
+	if len(l.Sent) > 0 {
+		l.Sent = slices.DeleteFunc(l.Sent, func(s sentValue) bool { return s.Landed && s.Name == m.CRM && m.Alike(env, s.Before, v) })
+	}
+}
+
+func (l *link) keep(is sentValue) {
 	for i := range l.Sent {
-		if s := &l.Sent[i]; s.Name == m.CRM && (s.Until == 0 || at <= s.Until+conflict.Tolerance) && m.Alike(env, s.Value, v) {
-			return true
+		if s := &l.Sent[i]; s.Name == is.Name && equal(s.Value, is.Value) {
+			*s = is
+			return
 		}
 	}
-	return false
+	l.Sent = append(l.Sent, is)
+}
+
+// listens reports whether what a CRM says of a field counts for the person.
+func (w *world) listens(l *link, name string) bool {
+	o := w.lines.Object(l.Provider, l.Object)
+	return o != nil && slices.ContainsFunc(o.Lines, func(m *mapping.Line) bool { return m.CRM == name && m.Inbound() })
+}
+
+// wasOurs says that a record tells of a value of ours that was on its way to it, and not
+// of what somebody wrote there after that was over; stands, that it may be what the record
+// has by now: no other is known to have been taken after it.
+func (l *link) wasOurs(env *mapping.Env, m *mapping.Line, v *string, at int64) (is, stands bool) {
+	i := slices.IndexFunc(l.Sent, func(s sentValue) bool {
+		return s.Name == m.CRM && (s.Until == 0 || at <= s.Until+conflict.Tolerance) && m.Alike(env, s.Value, v)
+	})
+	if i < 0 {
+		return false, false
+	}
+	later := func(s sentValue) bool { return s.Name == m.CRM && s.Landed && s.Until > l.Sent[i].Until }
+	return true, !l.Sent[i].Landed || !slices.ContainsFunc(l.Sent, later)
 }
 
 // giveBack is what a record that a dispute is with is to be written while it is open:

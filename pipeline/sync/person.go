@@ -209,10 +209,10 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		}
 		wanted, waits := find(l.Wanted, m.CRM)
 		// That nobody may be called may be somebody's word, and is never taken for an echo (B23).
-		if l.wasOurs(w.env, m, v, at) && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
+		if ours, stands := l.wasOurs(w.env, m, v, at); ours && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
 			// An older write of ours. If no other is to follow it any more it may be what stands
 			// there: then it is written over. Somebody may tick do-not-call anew on top of it.
-			if !h.late && (!waits || m.Role == profile.DoNotCall) {
+			if stands && !h.late && (!waits || m.Role == profile.DoNotCall) {
 				l.Known, e.dirty = set(l.Known, m.CRM, v), true
 			}
 			continue
@@ -227,6 +227,7 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 				continue
 			}
 		}
+		l.takenBack(w.env, m, v)
 		if !h.late { // else it is a word that comes late, and may count still
 			l.Known = set(l.Known, m.CRM, v)
 			l.Refused = unset(l.Refused, m.CRM)

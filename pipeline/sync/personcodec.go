@@ -38,7 +38,7 @@ func encodePerson(p *person) []byte {
 			if n := len(l.Sent); n > 0 {
 				b = binary.AppendVarint(b, int64(n))
 				for k := range l.Sent {
-					b = binary.AppendVarint(appendOptional(appendText(b, l.Sent[k].Name), l.Sent[k].Value), l.Sent[k].Until)
+					b = appendSent(b, &l.Sent[k])
 				}
 			}
 			b = appendBool(append(b, 0), l.Out)
@@ -228,10 +228,15 @@ func (d *decoder) blocks(item func(n int)) {
 	}
 }
 
+func appendSent(b []byte, s *sentValue) []byte {
+	b = binary.AppendVarint(appendOptional(appendText(b, s.Name), s.Value), s.Until)
+	return appendOptional(appendBool(b, s.Landed), s.Before)
+}
+
 func (d *decoder) sent() (vs []sentValue) {
 	d.blocks(func(n int) {
 		for range n {
-			vs = append(vs, sentValue{Name: d.text(), Value: d.optional(new(string)), Until: d.long()})
+			vs = append(vs, sentValue{Name: d.text(), Value: d.optional(new(string)), Until: d.long(), Landed: d.byte() == 1, Before: d.optional(new(string))})
 		}
 	})
 	return vs

@@ -129,6 +129,9 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 		switch {
 		case st.Status == schemas.StatusSynced:
 			before, told := find(l.Known, f.Name)
+			if w.listens(l, f.Name) {
+				l.landed(f.Name, f.Value, before, w.tx.Now)
+			}
 			if !w.s.echoes {
 				l.Known = set(l.Known, f.Name, f.Value)
 			}

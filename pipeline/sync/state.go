@@ -133,6 +133,10 @@ type sentValue struct {
 	Name  string  `avro:"name"`
 	Value *string `avro:"value"`
 	Until int64   `avro:"until"` // ms, when it was known to be over; 0 = it is not yet
+	// Landed says that the CRM has taken it, over Before, and that nothing had taken its place
+	// here then.
+	Landed bool    `avro:"landed"`
+	Before *string `avro:"before"`
 }
 
 type person struct {
