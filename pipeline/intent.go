@@ -94,6 +94,9 @@ type Settlement struct {
 	Account string
 	// Revision of the Write that it settles.
 	Revision int64
+	// Taken is the id of another record that has a value which must be unique, where that is
+	// why the CRM refused the write.
+	Taken string
 	// Dropped says that the CRM refused Fields, for Message, and that the rest goes on
 	// without them: it is not the end of the write.
 	Dropped bool

@@ -183,7 +183,11 @@ func (b *box) item(at *schemas.Attempt, sent *schemas.AttemptItem, r *schemas.It
 		}
 		return b.again(e, b.tx.Now)
 	case schemas.ErrConflict:
-		if r.ID != "" && e.ID != r.ID {
+		switch {
+		case r.ID == "" || r.ID == e.ID:
+		case at.Operation == schemas.OpUpdate: // another record has what must be unique: it is not this one
+			return b.giveUp(at, e, r, schemas.ReasonRefused)
+		default:
 			e.ID = r.ID
 			return b.again(e, b.tx.Now)
 		}
@@ -364,8 +368,12 @@ func (b *box) giveUp(at *schemas.Attempt, e *entry, r *schemas.ItemResult, reaso
 	b.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
 	b.ended.Errors++
 	if at.Kind == schemas.KindWrite {
-		b.settled = append(b.settled, pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Account: at.Account, Status: schemas.StatusError, ID: e.ID,
-			Reason: reason, Code: r.Code, Message: r.Message, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent})
+		st := pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Account: at.Account, Status: schemas.StatusError, ID: e.ID,
+			Reason: reason, Code: r.Code, Message: r.Message, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent}
+		if r.Error == schemas.ErrConflict && at.Operation == schemas.OpUpdate && r.ID != e.ID {
+			st.Taken = r.ID
+		}
+		b.settled = append(b.settled, st)
 	}
 	return b.free(e)
 }

@@ -13,12 +13,16 @@ func (w *world) store(e *edit) error {
 	if !e.changed && !e.dirty {
 		return nil
 	}
-	if w.s.echoes && !e.silent && !e.snapshot {
+	if w.s.echoes && !e.silent && !e.snapshot && !w.settles {
 		w.tellAgain(e)
 	}
 	// Unchanged, too: a CRM told a value that lost against a newer one of ours; it is
 	// told again.
-	if !e.silent && w.outbound(e.p, e.snapshot) {
+	switch {
+	case e.silent:
+	case w.settles:
+		w.timer(w.tx.Now, timerAgain, e.p.ID)
+	case w.outbound(e.p, e.snapshot):
 		e.changed = true
 	}
 	if e.changed {

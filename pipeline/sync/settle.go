@@ -38,7 +38,7 @@ func (s *Sync) Settle(tx *pipeline.Tx, tenant string, settled []pipeline.Settlem
 	if len(settled) == 0 {
 		return nil
 	}
-	w := &world{s: s, tx: tx, t: tx.Tenant(tenant), ref: "result"}
+	w := &world{s: s, tx: tx, t: tx.Tenant(tenant), ref: "result", settles: true}
 	cfg, ok, err := w.config()
 	if err != nil {
 		return err
@@ -117,6 +117,11 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 	}
 	if st.Code != "" {
 		w.refusedBy(schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}, st.Code)
+	}
+	if st.Taken != "" {
+		if err := w.taken(p, l, st); err != nil {
+			return err
+		}
 	}
 	for _, f := range st.Fields {
 		wanted, pending := find(l.Wanted, f.Name)

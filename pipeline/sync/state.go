@@ -260,6 +260,7 @@ type world struct {
 	want    pipeline.Intents
 	ref     string         // the input under work
 	live    bool           // it was pushed by a CRM: it comes once, and in order
+	settles bool           // nothing that is wanted now reaches deliver
 	facts   []mapping.Fact // those of the settings
 	// lines is the tenant's mapping in force, env what its transforms know.
 	lines *mapping.Compiled
