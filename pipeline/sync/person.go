@@ -81,10 +81,18 @@ func (w *world) newPerson() (*person, error) {
 func (w *world) record(p *profile.Profile, c *schemas.CRMChange) error {
 	r := c.Record
 	if r.MovedTo != nil {
-		if err := w.moved(c.Provider, c.Object, c.ID, *r.MovedTo); err != nil {
+		to := *r.MovedTo
+		known, err := w.moved(c.Provider, c.Object, c.ID, to, !r.Deleted)
+		if err != nil {
 			return err
 		}
-		c.ID = *r.MovedTo
+		if r.Deleted { // what was read is the one that is gone: what is left of it is another one's
+			if known {
+				w.read(c.Provider, c.Object, to)
+			}
+			return nil
+		}
+		c.ID = to
 	}
 	if r.Deleted {
 		return w.deleted(p, c.Object, c.ID)
@@ -115,6 +123,7 @@ func (w *world) deleted(p *profile.Profile, object, id string) error {
 		return nil
 	}
 	l.Deleted = true
+	w.giveUpWrites(ps, l)
 	w.dropRival(ps, l.Provider, l.Object, l.ID)
 	alive := false
 	for i := range ps.Links {
@@ -141,6 +150,11 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 	}
 	if o.Scope != nil {
 		if in, err := w.enters(p, o, id, fields, how); err != nil || !in {
+			return err
+		}
+	}
+	if how.part && !how.found {
+		if reads, err := w.unheardOf(o, id, at, fields); err != nil || reads {
 			return err
 		}
 	}
@@ -266,6 +280,31 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		l.Whole, e.dirty = at, true
 	}
 	return w.store(e)
+}
+
+// unheardOf has a record read of which some fields were said before anything else: by a few
+// of them nobody knows who it is, and who is found wrongly stays so (B2). That nobody may
+// be called waits for it (B23).
+func (w *world) unheardOf(o *mapping.Object, id string, at int64, fields []schemas.Field) (reads bool, err error) {
+	lid := w.linkID(o.Provider, o.Name, id)
+	if _, known, err := w.text(kindLink, lid); err != nil || known {
+		return false, err
+	}
+	if _, is, err := w.convertedTo(schemas.Link{Provider: o.Provider, Object: o.Name, ID: id}); err != nil || is {
+		return false, err
+	}
+	if gone, err := w.wasErased(erasedRecord, lid); err != nil || gone {
+		return false, err
+	}
+	if m, v, err := w.forbids(o, fields); err != nil {
+		return false, err
+	} else if m != nil {
+		if err := w.forbidLater(o.Provider, lid, m.Dialer, v, at); err != nil {
+			return false, err
+		}
+	}
+	w.read(o.Provider, o.Name, id)
+	return true, nil
 }
 
 // tellsAll says that a record tells of all that is known of it: of what was changed, and of

@@ -125,7 +125,8 @@ func (w *world) judge(e *edit, l *link, o *mapping.Object, fields []schemas.Fiel
 // leave takes a record out of the scope: it is not deleted, and nothing is written to it
 // any more.
 func (w *world) leave(e *edit, l *link) {
-	l.Out, l.Wanted, e.changed, e.dirty = true, nil, true, true
+	w.giveUpWrites(e.p, l)
+	l.Out, e.changed, e.dirty = true, true, true
 	w.scopeRecord(e.p, l, schemas.StatusOutOfScope)
 }
 

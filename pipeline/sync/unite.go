@@ -7,7 +7,9 @@ import (
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/conflict"
 	"github.com/crmstream/crmstream/pipeline/identity"
+	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
 )
 
 // united follows a person to the one that it became part of.
@@ -26,53 +28,93 @@ func (w *world) united(id string) (raw []byte, ok bool, err error) {
 }
 
 // moved takes over that a CRM merged a record into another: its id is an alias of the
-// survivor's from now on, and who had either is one person (B7).
-func (w *world) moved(provider, object, id, to string) error {
+// survivor's from now on, and who had either is one person (B7). known: it was somebody's,
+// which is news. follows: what the survivor is comes next.
+func (w *world) moved(provider, object, id, to string, follows bool) (known bool, err error) {
 	lid, survivor := w.linkID(provider, object, id), w.linkID(provider, object, to)
 	if lid == survivor {
-		return nil
+		return false, nil
 	}
 	w.became(schemas.Link{Provider: provider, Object: object, ID: id}, schemas.Link{Provider: provider, Object: object, ID: to})
-	pid, ok, err := w.text(kindLink, lid)
 	if err := w.passOn(provider, lid, survivor); err != nil {
-		return err
+		return false, err
 	}
 	w.wake("l:" + lid) // what waits for it waits for the other
-	if err != nil || !ok {
-		return err
+	p, err := w.linked(lid)
+	if err != nil || p == nil {
+		return false, err
 	}
-	p, ok, err := w.load(pid)
-	if err != nil || !ok {
-		return err
-	}
-	sid, known, err := w.text(kindLink, survivor)
+	s, err := w.linked(survivor)
 	if err != nil {
-		return err
+		return false, err
 	}
-	var s *person
-	if known {
-		if s, known, err = w.load(sid); err != nil {
-			return err
-		}
+	l := p.link(provider, object, id)
+	if l == nil && s != nil && s.ID == p.ID {
+		return false, nil // it was told before
 	}
-	if l := p.link(provider, object, id); l != nil {
+	var unseen []fieldValue
+	if l != nil {
+		unseen = w.unseen(p, l)
+		w.giveUpWrites(p, l)
 		w.dropRival(p, provider, object, id)
 		p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == provider && l.Object == object && l.ID == id })
-	} else if known && s.ID == p.ID {
-		return nil // it was told before
 	}
 	switch {
-	case !known:
+	case s == nil:
 		w.setText(kindLink, survivor, p.ID)
 		w.wake("l:" + survivor)
-		w.save(p)
-		return nil
+		if follows {
+			w.save(p)
+			return true, nil
+		}
+		fallthrough
 	case s.ID == p.ID:
-		w.save(p)
-		return nil
+		return true, w.store(&edit{p: p, changed: true, dirty: true, origin: provider, at: w.tx.Now})
 	}
 	w.setText(kindLink, lid, s.ID)
-	return w.unite(p, s, crmChose, "merged in the CRM")
+	e := w.absorb(p, s, crmChose, mergedThere)
+	w.sayAgain(e, unseen)
+	return true, w.store(e)
+}
+
+const mergedThere = "merged in the CRM"
+
+// unseen are the values of the dialer that were on their way to a record: whoever merged
+// it into another did not see them, and chose without them.
+func (w *world) unseen(p *person, l *link) (fs []fieldValue) {
+	o := w.lines.Object(l.Provider, l.Object)
+	if o == nil {
+		return nil
+	}
+	for _, m := range o.Lines {
+		if _, waits := find(l.Wanted, m.CRM); !waits || m.Role == profile.DoNotCall {
+			continue
+		}
+		if f, ok := p.field(m.Dialer); ok && f.From == dialer && !isCounter(f.Name) {
+			fs = append(fs, *f)
+		}
+	}
+	return fs
+}
+
+// sayAgain lets the dialer say to a person what it said to one who became part of it.
+func (w *world) sayAgain(e *edit, fs []fieldValue) {
+	origin, at := e.origin, e.at
+	for i := range fs {
+		e.origin, e.at = dialer, fs[i].At
+		w.take(e, fs[i].Name, mapping.DialerLine(w.lines.Role(fs[i].Name)), fs[i].Value, nil)
+	}
+	e.origin, e.at = origin, at
+}
+
+// giveUpWrites ends what waits for a record that is nobody's to write to any more. What it
+// lacks, should it come back, is found out then.
+func (w *world) giveUpWrites(p *person, l *link) {
+	if len(l.Wanted) == 0 {
+		return
+	}
+	l.Wanted = nil
+	w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: l.Provider, Key: personKey(p.ID, l.Object, l.ID)})
 }
 
 func (w *world) question(a *schemas.ControlAction) (id string, q *asked, err error) {
@@ -120,6 +162,11 @@ func crmChose(_, _ *fieldValue) bool { return false }
 // of each field the value of from where it wins over that of to. Its id stands for the
 // other's from now on (B7).
 func (w *world) unite(from, to *person, wins func(f, cur *fieldValue) bool, cause string) error {
+	return w.store(w.absorb(from, to, wins, cause))
+}
+
+// absorb is unite but for the storing.
+func (w *world) absorb(from, to *person, wins func(f, cur *fieldValue) bool, cause string) *edit {
 	e := &edit{p: to, changed: true, dirty: true, linked: true, origin: conflict.Decided, at: w.tx.Now}
 	for _, l := range from.Links {
 		w.setText(kindLink, w.linkID(l.Provider, l.Object, l.ID), to.ID)
@@ -175,7 +222,7 @@ func (w *world) unite(from, to *person, wins func(f, cur *fieldValue) bool, caus
 	w.tx.Emit(schemas.TopicSyncContacts, w.t.Name()+"/"+from.ID, &schemas.SyncContact{Tenant: w.t.Name(), PersonID: from.ID, Status: statusMerged, MergedInto: &to.ID,
 		DoNotCall: to.DNC, Fields: []schemas.Field{}, Links: []schemas.Link{}, Provenance: &schemas.Provenance{Origin: e.origin, EventTime: e.at, SourceRef: w.ref}})
 	w.timer(w.tx.Now, timerUnited, from.ID)
-	return w.store(e)
+	return e
 }
 
 // moveCalls decides anew about the calls of a person who became part of another, some at
@@ -264,9 +311,11 @@ func (w *world) takeOut(a *schemas.ControlAction) error {
 		w.apart(contactRecord(parts[2]), p.ID)
 		return w.store(e)
 	}
-	if p.link(parts[0], parts[1], parts[2]) == nil {
+	l := p.link(parts[0], parts[1], parts[2])
+	if l == nil {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "the record %s is not of %s", said(a, "record"), p.ID)
 	}
+	w.giveUpWrites(p, l)
 	p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == parts[0] && l.Object == parts[1] && l.ID == parts[2] })
 	w.dropRival(p, parts[0], parts[1], parts[2])
 	record := w.linkID(parts[0], parts[1], parts[2])
