@@ -352,6 +352,46 @@ func (w *world) dropRival(p *person, provider, object, id string) {
 	}
 }
 
+// restRival closes what waited for a choice against a record that was deleted. It is kept
+// for the record's return: nobody has chosen.
+func (w *world) restRival(p *person, l *link) {
+	for i := range p.Disputes {
+		d := &p.Disputes[i]
+		if d.OpenedAt != 0 && d.Record == l.record() {
+			w.publishDispute(p, d, "resolved")
+			d.OpenedAt, d.Undone = 0, 0
+		}
+	}
+}
+
+// wakeRival opens again what was not chosen when a record was deleted that is back.
+func (w *world) wakeRival(p *person, l *link) {
+	for i := range p.Disputes {
+		if d := &p.Disputes[i]; d.OpenedAt == 0 && d.Record == l.record() {
+			d.OpenedAt = w.tx.Now
+			w.publishDispute(p, d, "open")
+		}
+	}
+}
+
+// passRival lets a question that was with one record be with the one that it became.
+func (w *world) passRival(p *person, was, is schemas.Link) {
+	for i := range p.Disputes {
+		d := &p.Disputes[i]
+		if d.Record != was {
+			continue
+		}
+		d.Record = is
+		if d.OpenedAt != 0 {
+			w.publishDispute(p, d, "open")
+		}
+	}
+}
+
+func (l *link) record() schemas.Link {
+	return schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}
+}
+
 func disputeID(person, field string) string { return "value:" + person + ":" + field }
 
 func (w *world) publishDispute(p *person, d *dispute, status string) {

@@ -183,7 +183,11 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 	if old != nil {
 		copied := *old
 		old = &copied
-		w.dropRival(lp, was.Provider, was.Object, was.ID)
+		if cp == nil { // what it held, the new one holds
+			w.passRival(lp, was, is)
+		} else {
+			w.dropRival(lp, was.Provider, was.Object, was.ID)
+		}
 		lp.Links = slices.DeleteFunc(lp.Links, func(l link) bool { return l.Provider == was.Provider && l.Object == was.Object && l.ID == was.ID })
 	}
 	w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: was.Provider, Key: personKey(lp.ID, was.Object, was.ID)})

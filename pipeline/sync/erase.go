@@ -42,6 +42,24 @@ func (w *world) wasErased(kind, v string) (bool, error) {
 	return is, err
 }
 
+// goneForGood reports whether a person, or who it became part of, was erased. It is counted.
+func (w *world) goneForGood(id string) (bool, error) {
+	for range unitedMost {
+		if out, err := w.wasErased(erasedPerson, id); err != nil || out {
+			if out {
+				_, err = w.tx.NextSequence("records of erased persons")
+			}
+			return out, err
+		}
+		to, is, err := w.text(kindUnited, id)
+		if err != nil || !is {
+			return false, err
+		}
+		id = to
+	}
+	return false, nil
+}
+
 func (w *world) setErased(kind, v string) {
 	if v != "" {
 		w.setText(kindErased, w.erasedID(kind, v), ms(w.tx.Now))

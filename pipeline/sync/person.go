@@ -87,10 +87,12 @@ func (w *world) record(p *profile.Profile, c *schemas.CRMChange) error {
 			return err
 		}
 		if r.Deleted { // what was read is the one that is gone: what is left of it is another one's
-			if known {
-				w.read(c.Provider, c.Object, to)
+			if !known {
+				return nil
 			}
-			return nil
+			is, _, err := w.convertedTo(schemas.Link{Provider: c.Provider, Object: c.Object, ID: to})
+			w.read(c.Provider, is.Object, is.ID)
+			return err
 		}
 		c.ID = to
 	}
@@ -124,7 +126,7 @@ func (w *world) deleted(p *profile.Profile, object, id string) error {
 	}
 	l.Deleted = true
 	w.giveUpWrites(ps, l)
-	w.dropRival(ps, l.Provider, l.Object, l.ID)
+	w.restRival(ps, l)
 	alive := false
 	for i := range ps.Links {
 		alive = alive || !ps.Links[i].Deleted
@@ -176,8 +178,10 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			return err
 		}
 	}
+	back := l.Deleted || l.Out
 	if l.Deleted {
 		l.Deleted, e.p.Status, e.changed, e.linked = false, statusActive, true, true
+		w.wakeRival(e.p, l)
 	}
 	if (o.Scope != nil || l.Out) && w.judge(e, l, o, fields, &how) {
 		return w.store(e)
@@ -221,6 +225,7 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 				continue // the record was empty after that, and nobody but it had emptied it
 			}
 		}
+		h.pending = back && known && w.lacked(e.p, m, old)
 		wanted, waits := find(l.Wanted, m.CRM)
 		// That nobody may be called may be somebody's word, and is never taken for an echo (B23).
 		if ours, stands := l.wasOurs(w.env, m, v, at); ours && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
@@ -334,10 +339,21 @@ func (w *world) wroteOver(p *person, m *mapping.Line, v *string, h *hearing) (bo
 	return why == "" && !m.Same(w.env, cur.Value, nv) && !m.Echo(w.env, cur.Value, v), err
 }
 
+// lacked says that a record did not hold what is in force: nothing was written to it while
+// it was away, so that nobody there can have seen it.
+func (w *world) lacked(p *person, m *mapping.Line, held *string) bool {
+	if !m.Outbound() {
+		return false
+	}
+	v, has, wrong := w.outward(p, m)
+	return has && wrong == "" && !m.Alike(w.env, held, v)
+}
+
 // hearing is what is known of a CRM record that says something of a field.
 type hearing struct {
 	l *link
-	// A value of ours is on its way to it; it never said anything of the field before.
+	// A value of ours is on its way to it, or was not written while the record was away; it
+	// never said anything of the field before.
 	pending, first bool
 	echo           bool // it says what was on its way to it
 	emptied        bool // of an empty value: it was changed to that
@@ -436,7 +452,7 @@ func (w *world) owner(p *profile.Profile, o *mapping.Object, id string, fields [
 		return nil, nil, err
 	}
 	if ok { // who had it may be gone for good, whatever else the record says
-		if out, err := w.wasErased(erasedPerson, pid); err != nil || out {
+		if out, err := w.goneForGood(pid); err != nil || out {
 			return nil, nil, err
 		}
 	}
@@ -498,6 +514,11 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		}
 		if out, err := w.barred(erasedContact, c.ContactID, &looks); err != nil || out {
 			return err
+		}
+		if ok { // whose it was may be gone for good, whatever else it says
+			if out, err := w.goneForGood(pid); err != nil || out {
+				return err
+			}
 		}
 		var alike identity.Outcome
 		if e.p, alike, err = w.identify(&looks, contactRecord(c.ContactID)); err != nil {

@@ -31,11 +31,16 @@ func (w *world) united(id string) (raw []byte, ok bool, err error) {
 // survivor's from now on, and who had either is one person (B7). known: it was somebody's,
 // which is news. follows: what the survivor is comes next.
 func (w *world) moved(provider, object, id, to string, follows bool) (known bool, err error) {
-	lid, survivor := w.linkID(provider, object, id), w.linkID(provider, object, to)
-	if lid == survivor {
+	is, _, err := w.convertedTo(schemas.Link{Provider: provider, Object: object, ID: to}) // it may have been merged, too
+	if err != nil {
+		return false, err
+	}
+	was := schemas.Link{Provider: provider, Object: object, ID: id}
+	if was == is || id == to {
 		return false, nil
 	}
-	w.became(schemas.Link{Provider: provider, Object: object, ID: id}, schemas.Link{Provider: provider, Object: object, ID: to})
+	lid, survivor := w.linkID(provider, object, id), w.linkID(provider, is.Object, is.ID)
+	w.became(was, schemas.Link{Provider: provider, Object: object, ID: to})
 	if err := w.passOn(provider, lid, survivor); err != nil {
 		return false, err
 	}
@@ -79,15 +84,16 @@ func (w *world) moved(provider, object, id, to string, follows bool) (known bool
 
 const mergedThere = "merged in the CRM"
 
-// unseen are the values of the dialer that were on their way to a record: whoever merged
-// it into another did not see them, and chose without them.
+// unseen are the values of the dialer that were on their way to a record, or waited for a
+// person's decision: whoever merged it into another did not see them, and chose without.
 func (w *world) unseen(p *person, l *link) (fs []fieldValue) {
 	o := w.lines.Object(l.Provider, l.Object)
 	if o == nil {
 		return nil
 	}
 	for _, m := range o.Lines {
-		if _, waits := find(l.Wanted, m.CRM); !waits || m.Role == profile.DoNotCall {
+		d := p.dispute(m.Dialer)
+		if _, waits := find(l.Wanted, m.CRM); m.Role == profile.DoNotCall || !waits && (d == nil || d.OpenedAt == 0 || d.Record != l.record()) {
 			continue
 		}
 		if f, ok := p.field(m.Dialer); ok && f.From == dialer && !isCounter(f.Name) {
@@ -187,11 +193,7 @@ func (w *world) absorb(from, to *person, wins func(f, cur *fieldValue) bool, cau
 	if to.Status != statusActive && from.Status == statusActive {
 		to.Status = statusActive
 	}
-	for _, d := range from.Disputes {
-		if d.OpenedAt != 0 {
-			w.publishDispute(from, &d, "resolved")
-		}
-	}
+	var kept []string // fields of which from's value is in force
 	for i := range from.Fields {
 		f := &from.Fields[i]
 		if k, v := w.indexed(f); v != "" {
@@ -202,6 +204,7 @@ func (w *world) absorb(from, to *person, wins func(f, cur *fieldValue) bool, cau
 		case isCounter(f.Name):
 		case !ok:
 			to.set(*f)
+			kept = append(kept, f.Name)
 			if !blank(f.Value) {
 				w.changed(e, f.Name, nil, f.Value, cause)
 			}
@@ -210,6 +213,18 @@ func (w *world) absorb(from, to *person, wins func(f, cur *fieldValue) bool, cau
 			h.Pass(&h.Version)
 			h.Version = from.held(f).Version
 			w.inForce(e, cur, h, f.Ref, cause)
+			kept = append(kept, f.Name)
+		}
+	}
+	for _, d := range from.Disputes {
+		if d.OpenedAt == 0 {
+			continue
+		}
+		w.publishDispute(from, &d, "resolved")
+		if slices.Contains(kept, d.Field) && !to.disputed(d.Field) { // nobody has chosen
+			to.settled(d.Field)
+			to.Disputes = append(to.Disputes, d)
+			w.publishDispute(to, &d, "open")
 		}
 	}
 	if fuzzy(w.cfg) {
