@@ -9,7 +9,7 @@ type Write struct {
 	Provider string
 	Account  string // id of the CRM account that it is meant for; it goes to no other
 	Object   string
-	Key      string // our name of the record: "call:call-7", "person:p1:Lead:00Q1"; unique per provider
+	Key      string // our name of the record: "call:call-7", "record:Lead:00Q1"; unique per provider
 	// ID is the CRM's id; "" where the record is to be made, by Identity.
 	ID            string
 	IdentityField string

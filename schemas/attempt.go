@@ -60,7 +60,7 @@ type Attempt struct {
 
 // AttemptItem is one record of an attempt.
 type AttemptItem struct {
-	// Our name of the record, unique in the CRM account, e.g. "call:call-7", "person:p17:Lead:00Q5g000007abcdEAA",
+	// Our name of the record, unique in the CRM account, e.g. "call:call-7", "record:Lead:00Q5g000007abcdEAA",
 	// "~read:Lead:00Q5g000007abcdEAA", "~page:Lead", "~find:+14155551234". It comes back in the result. Personal data.
 	Key string `avro:"key"`
 	// The record's id in the CRM, e.g. "00T5g000007abcdEAA". "": not known; identity names the record, or it is made.

@@ -60,7 +60,7 @@ type DeadLetter struct {
 	// Kafka headers of the input, as they came. Empty for a write and a timer, and where the input was too large, or was
 	// held before. Personal data.
 	Headers []Header `avro:"headers"`
-	// Our name of what was given up, after that of the CRM: e.g. "salesforce/call:call-7", "hubspot/person:p17:contacts:51",
+	// Our name of what was given up, after that of the CRM: e.g. "salesforce/call:call-7", "hubspot/record:contacts:51",
 	// "salesforce/~page:Lead"; "call:call-7" for a call that was held too long. "": of an input, but for a pushed event,
 	// which has its replay id: "salesforce/Lead/18276642". A timer's may hold a number: "timer/82/n:+14155550123". Personal
 	// data.

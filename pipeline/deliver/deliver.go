@@ -182,7 +182,8 @@ func (b *box) write(w *pipeline.Write) error {
 	}
 	e.Object, e.IdentityField, e.Identity = w.Object, w.IdentityField, w.Identity
 	e.Fields, e.Associations = fields, links
-	e.Revision, e.LinkOnly, e.Withdrawn = w.Revision, false, false
+	e.Revision, e.LinkOnly = w.Revision, false
+	e.Withdrawn = e.Withdrawn && e.Attempt != "" // what is on its way stays void
 	e.Drops, e.Needs = w.Drops, w.Needs
 	if !e.Waiting && e.Attempt == "" {
 		e.Tries = 0

@@ -238,7 +238,7 @@ func (b *box) attempt(p *profile.Profile, a *account, batch []*entry) error {
 	}
 	for _, e := range batch {
 		b.tx.Store.Delete(b.t.Key(kindQueue, queueID(e.Provider, e.Priority, e.Seq)))
-		e.Seq, e.Attempt, e.Waiting = 0, id, false
+		e.Seq, e.Attempt, e.Waiting, e.Withdrawn = 0, id, false, false
 		e.Sent, e.SentLinks, e.SentRevision = e.Fields, e.Associations, e.Revision
 		e.Fields, e.Associations = nil, nil
 		it := schemas.AttemptItem{Key: e.Key, ID: e.ID, Fields: e.Sent, Associations: e.SentLinks}

@@ -260,7 +260,7 @@ func (b *box) done(at *schemas.Attempt, e *entry, r *schemas.ItemResult) error {
 
 // free lets an entry go on with what waits, or ends it.
 func (b *box) free(e *entry) error {
-	e.Sent, e.SentLinks, e.Tries, e.MaxBatch, e.Unsure, e.Reported = nil, nil, 0, 0, "", false
+	e.Sent, e.SentLinks, e.Tries, e.MaxBatch, e.Unsure, e.Reported, e.Withdrawn = nil, nil, 0, 0, "", false, false
 	e.FreeAt = max(e.FreeAt, e.MayArrive)
 	switch {
 	case e.FreeAt > b.tx.Now:

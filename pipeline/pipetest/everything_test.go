@@ -515,7 +515,7 @@ func (w *everything) happens(i int, a *act, strict bool) {
 			break
 		}
 		i := a.which % len(w.asked)
-		if at := w.asked[i]; strict && at.Kind == "write" && strings.HasPrefix(at.Items[0].Key, "person:") {
+		if at := w.asked[i]; strict && at.Kind == "write" && strings.HasPrefix(at.Items[0].Key, "record:") {
 			break
 		}
 		w.take(i, a.fate%fates*min(1, a.fate/(fates+1)+min(1, a.fate)), a.twice)

@@ -193,7 +193,7 @@ func (w *world) redrive(a *schemas.ControlAction, original *pipeline.Record, aga
 	if number, ok := strings.CutPrefix(rest, leadKey("")); ok {
 		return w.redriveLead(provider, number)
 	}
-	if strings.HasPrefix(rest, "person:") {
+	if isRecordKey(rest) {
 		return w.redrivePerson(provider, rest)
 	}
 	if of, ok := strings.CutPrefix(rest, "~read:"); ok {
@@ -267,17 +267,9 @@ func (w *world) redriveCall(id, provider string) error {
 
 // redrivePerson sends again what a CRM refused of a person.
 func (w *world) redrivePerson(provider, key string) error {
-	parts := strings.SplitN(key, ":", 4)
-	if len(parts) != 4 {
-		return pipeline.Rejectf(schemas.ReasonInvalid, "%q is no key of a person's record", key)
-	}
-	p, ok, err := w.load(parts[1])
+	p, l, err := w.byRecordKey(provider, key)
 	if err != nil {
 		return err
-	}
-	var l *link
-	if ok {
-		l = p.link(provider, parts[2], parts[3])
 	}
 	if l == nil || l.Deleted {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "the CRM's record is not this person's any more")

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
@@ -190,7 +189,7 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 		}
 		lp.Links = slices.DeleteFunc(lp.Links, func(l link) bool { return l.Provider == was.Provider && l.Object == was.Object && l.ID == was.ID })
 	}
-	w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: was.Provider, Key: personKey(lp.ID, was.Object, was.ID)})
+	w.forgetWrites(lp, was)
 	account, _ := find(fields, o.Conversion.Account)
 	if cp == nil {
 		l := link{Provider: is.Provider, Object: is.Object, ID: is.ID, Generation: w.generation(is.Provider), Account: textOf(account)}

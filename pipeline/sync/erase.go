@@ -194,7 +194,7 @@ func (w *world) erase(p *person, why string) error {
 		lid := w.linkID(l.Provider, l.Object, l.ID)
 		w.setErased(erasedRecord, lid)
 		w.tx.Store.Delete(w.t.Key(kindLink, lid))
-		w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: l.Provider, Key: personKey(p.ID, l.Object, l.ID)})
+		w.forgetWrites(p, l.record())
 	}
 	if p.ContactID != nil {
 		w.setErased(erasedContact, *p.ContactID)
@@ -250,7 +250,7 @@ func (w *world) privacyDeleted(provider, object, id string) error {
 	w.dropRival(p, provider, object, id)
 	p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == provider && l.Object == object && l.ID == id })
 	w.tx.Store.Delete(w.t.Key(kindLink, lid))
-	w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: provider, Key: personKey(p.ID, object, id)})
+	w.forgetWrites(p, schemas.Link{Provider: provider, Object: object, ID: id})
 	var kept []fieldValue
 	for _, f := range p.Fields {
 		if f.From == provider {

@@ -153,7 +153,7 @@ func (w *world) explainPerson(p *person) pipeline.ExplainedPerson {
 	for i := range p.Links {
 		l := &p.Links[i]
 		out.Records = append(out.Records, pipeline.ExplainedRecord{Record: schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}, Account: l.Account,
-			Deleted: l.Deleted, Key: personKey(p.ID, l.Object, l.ID)})
+			Deleted: l.Deleted, Key: recordKey(l.Object, l.ID)})
 	}
 	return out
 }

@@ -86,7 +86,7 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 		l.Wanted = set(l.Wanted, f.Name, f.Value)
 	}
 	l.Revision++
-	w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: personKey(p.ID, l.Object, l.ID), ID: l.ID,
+	w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: recordKey(l.Object, l.ID), ID: l.ID,
 		Fields: fields, Priority: priority, Revision: l.Revision, Drops: true, Needs: needs})
 	return warned
 }
@@ -109,7 +109,7 @@ func (w *world) tellAgain(e *edit) {
 		}
 		if len(fields) > 0 {
 			l.Revision++
-			w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: personKey(e.p.ID, l.Object, l.ID), ID: l.ID,
+			w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: recordKey(l.Object, l.ID), ID: l.ID,
 				Fields: fields, Priority: pipeline.PriorityField, Revision: l.Revision, Drops: true})
 		}
 	}
@@ -122,11 +122,9 @@ func (w *world) unwritten(p *person, l *link, m *mapping.Line, why string, field
 		l.Refused = set(l.Refused, f.Name, f.Value)
 	}
 	d := &schemas.DeadLetter{Tenant: w.t.Name(), Reason: schemas.ReasonInvalid, Message: m.Dialer + " is required for " + l.Object + "." + m.CRM + ", and its value can't be written: " + why,
-		Fields: []string{m.CRM}, RecordKey: l.Provider + "/" + personKey(p.ID, l.Object, l.ID), Topic: schemas.TopicCRMCommands, Partition: w.tx.Partition, At: w.tx.Now}
+		Fields: []string{m.CRM}, RecordKey: l.Provider + "/" + recordKey(l.Object, l.ID), Topic: schemas.TopicCRMCommands, Partition: w.tx.Partition, At: w.tx.Now}
 	w.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)
 }
-
-func personKey(person, object, id string) string { return "person:" + person + ":" + object + ":" + id }
 
 // outward is a field's value in the form of the CRM; has is false where we have
 // nothing to say, and wrong says why a value can't be written. A blank clears only

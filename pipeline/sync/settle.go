@@ -61,7 +61,7 @@ func (w *world) settle(st *pipeline.Settlement) error {
 	switch {
 	case strings.HasPrefix(st.Key, callKey("")), strings.HasPrefix(st.Key, happeningKey("")):
 		return w.settleActivity(st)
-	case strings.HasPrefix(st.Key, "person:"):
+	case isRecordKey(st.Key):
 		return w.settlePerson(st)
 	case strings.HasPrefix(st.Key, leadKey("")):
 		return w.settleLead(st)
@@ -94,17 +94,9 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 	if a := w.account(st.Provider); a != nil && a.ID != st.Account {
 		return nil // of an account that was replaced
 	}
-	parts := strings.SplitN(st.Key, ":", 4)
-	if len(parts) != 4 {
-		return nil
-	}
-	p, ok, err := w.load(parts[1])
-	if err != nil || !ok {
+	p, l, err := w.byRecordKey(st.Provider, st.Key)
+	if err != nil || l == nil {
 		return err
-	}
-	l := p.link(st.Provider, parts[2], parts[3])
-	if l == nil {
-		return nil
 	}
 	if st.Status == schemas.StatusCRMDeleted {
 		if pr, ok := w.profile(st.Provider); ok {

@@ -188,7 +188,7 @@ func (w *world) writeFields(h *happening, ps *person, t *schemas.EventTarget) (n
 			return 0, pipeline.Rejectf(schemas.ReasonInvalid, "the target field of %s in %s names no field that the event has a value for", h.Type, t.Provider)
 		}
 		l.Revision++
-		w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: w.account(l.Provider).ID, Object: l.Object, Key: personKey(ps.ID, l.Object, l.ID), ID: l.ID,
+		w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: w.account(l.Provider).ID, Object: l.Object, Key: recordKey(l.Object, l.ID), ID: l.ID,
 			Fields: fields, Priority: pipeline.PriorityField, Revision: l.Revision})
 		n++
 	}

@@ -120,7 +120,7 @@ func (w *world) giveUpWrites(p *person, l *link) {
 		return
 	}
 	l.Wanted = nil
-	w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: l.Provider, Key: personKey(p.ID, l.Object, l.ID)})
+	w.forgetWrites(p, l.record())
 }
 
 func (w *world) question(a *schemas.ControlAction) (id string, q *asked, err error) {
