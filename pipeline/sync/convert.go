@@ -265,7 +265,11 @@ func (w *world) carriedOver(old *link, o *mapping.Object) (known []schemas.Field
 			if from.Dialer != m.Dialer || !ok || m.Role == profile.DoNotCall {
 				continue
 			}
-			if m.Role != profile.Owner {
+			if m.Role == profile.Owner {
+				if _, is, err := w.text(kindOwnerID, w.scope(o.Provider)+"\x00"+textOf(v)); err != nil || !is {
+					continue // the new record waits for it
+				}
+			} else {
 				in, err := from.In(w.env, v)
 				if err != nil {
 					continue

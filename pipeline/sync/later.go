@@ -11,6 +11,7 @@ const (
 	laterCompany = "company\x00" // provider NUL account NUL person: a company has other values
 	laterRows    = "rows\x00"    // row: those of accounts that were replaced
 	laterScope   = "scope\x00"   // person: the scopes have changed
+	laterOwner   = "owner\x00"   // provider NUL owner: it is known who that is
 	laterLoaded  = "loaded\x00"  // person: the initial load is over
 )
 
@@ -23,6 +24,8 @@ func (w *world) later(id string) error {
 		return w.dropRows(rest)
 	case laterScope:
 		return w.scopePersons(rest)
+	case laterOwner:
+		return w.followOwner(rest)
 	case laterLoaded:
 		return w.writeLoaded(rest)
 	}

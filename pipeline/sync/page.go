@@ -41,6 +41,17 @@ func (w *world) loaded(provider, object string) (bool, error) {
 	return ok, err
 }
 
+// loading reports whether a kind of record is being read for the first time.
+func (w *world) loading(p *profile.Profile, object string) (bool, error) {
+	for i := range p.Sources {
+		if p.Sources[i].Object == object {
+			loaded, err := w.loaded(p.Provider, object)
+			return !loaded, err
+		}
+	}
+	return false, nil
+}
+
 // unload says that a CRM is to be read from its beginning again.
 func (w *world) unload(provider string) error {
 	p, ok := w.profile(provider)

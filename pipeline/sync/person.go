@@ -272,7 +272,7 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			continue
 		}
 		if nv == nil && m.Role == profile.Owner && !blank(v) {
-			l.Known = unset(l.Known, m.CRM) // looked at again once the owner is known
+			w.awaitOwner(p.Provider, *v, o.Name, id, at)
 			continue
 		}
 		if cur, ok := e.p.field(m.Dialer); ok && m.Outbound() && !m.Same(w.env, cur.Value, nv) && m.Echo(w.env, cur.Value, v) {

@@ -304,6 +304,11 @@ func (w *world) reference(c *schemas.CRMChange) error {
 		return nil
 	}
 	id := w.scope(c.Provider) + "\x00" + c.ID
+	if was, ok, err := w.text(kindOwnerID, id); err != nil {
+		return err
+	} else if !ok || was != email {
+		w.ownerKnown(c.Provider, c.ID)
+	}
 	w.setText(kindOwnerID, id, email)
 	was, _, err := w.text(kindZone, id)
 	switch {

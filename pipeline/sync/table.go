@@ -16,7 +16,7 @@ import (
 
 const (
 	kindRow       state.Kind = '3' // provider NUL object NUL id → row
-	kindOfAccount state.Kind = '4' // provider NUL account NUL person: a record of his shows fields of it
+	kindOfAccount state.Kind = '4' // provider NUL account NUL person: a record of his shows fields of it; owners: ownerwait.go
 
 	rowsAtOnce = 100 // looked at in one tick
 )
@@ -210,6 +210,10 @@ func (w *world) tableShow(p *profile.Profile, t *mapping.Object, id string, r *r
 		}
 		if why != "" {
 			o.Warnings = set(o.Warnings, l.Dialer, &why)
+		}
+		if nv == nil && l.Role == profile.Owner && !blank(v) {
+			w.awaitOwner(p.Provider, *v, t.Name, id, at)
+			continue // it is not known, which is not the same as empty
 		}
 		switch l.Dialer {
 		case fieldName:
