@@ -363,3 +363,74 @@ func (w *whole) hint(id string) {
 	w.t.Helper()
 	w.step(schemas.TopicCRMChanges, &schemas.CRMChange{Provider: "hubspot", Account: thePortal, Object: "contacts", ID: id, ObservedAt: w.m.Now, Hint: &schemas.Hint{Kind: "changed"}})
 }
+
+// Two contacts are merged in Salesforce, which deletes one of them and says in that one's
+// row which is left: they are one person, who is alive (B7).
+func TestMergeIntoTheOther(t *testing.T) {
+	w := begin(t)
+	contact := func(fields map[string]any) string {
+		var out struct {
+			ID string `json:"id"`
+		}
+		w.web["salesforce"].Own("POST", "write", map[string]any{"org": theOrg, "object": "Contact", "fields": fields}, &out)
+		w.pushed("Contact", "CREATE")
+		return out.ID
+	}
+	a := contact(map[string]any{"FirstName": "Ann", "LastName": "Lee", "Phone": "+14155550100"})
+	b := contact(map[string]any{"FirstName": "Anne", "LastName": "Lee-Roe", "Phone": "+14155550101", "Email": "ann@example.com"})
+	w.step(schemas.TopicDialerContacts, &schemas.ContactChange{ContactID: "d1", ModifiedAt: w.m.Now, CRMLink: &schemas.Link{Provider: "salesforce", Object: "Contact", ID: b},
+		Fields: []schemas.Field{schemas.Text("do_not_call", "true")}})
+	w.pushed("Contact", "UPDATE") // that nobody may call
+	w.web["salesforce"].Own("POST", "merge", map[string]any{"org": theOrg, "object": "Contact", "winner": a, "losers": []string{b}, "fields": map[string]any{"Title": "CEO"}}, nil)
+	w.pushed("Contact", "UPDATE")
+	alive := w.alive()
+	if len(alive) != 1 {
+		t.Fatalf("persons %v: %+v", alive, w.persons)
+	}
+	p := w.persons[alive[0]]
+	if want := []schemas.Link{{Provider: "salesforce", Object: "Contact", ID: a}}; !slices.Equal(p.Links, want) || !p.DoNotCall || p.ContactID == nil {
+		t.Errorf("the person is %+v", p)
+	}
+	var recs []map[string]any
+	w.web["salesforce"].Own("GET", "records?org="+theOrg+"&object=Contact", nil, &recs)
+	i := slices.IndexFunc(recs, func(r map[string]any) bool { return r["Id"] == a })
+	if i < 0 || recs[i]["DoNotCall"] != true || recs[i]["Email"] != "ann@example.com" {
+		t.Errorf("Salesforce has %v", recs)
+	}
+	if len(w.dead) != 0 {
+		t.Errorf("dead letters %q", w.dead)
+	}
+}
+
+// HubSpot refuses an address that another contact has, and says which: that one is left
+// alone, the rest of the write goes on, and somebody is asked whether both are one (B30).
+func TestAnAddressThatIsTaken(t *testing.T) {
+	w := begin(t)
+	contact := func(props map[string]string) string {
+		var out struct {
+			ID string `json:"id"`
+		}
+		w.web["hubspot"].Own("POST", "write", map[string]any{"portal": 62515, "user": "admin@acme.test", "object": "contacts", "properties": props}, &out)
+		w.hint(out.ID)
+		return out.ID
+	}
+	contact(map[string]string{"firstname": "Bo", "lastname": "Kim", "email": "bo@example.com"})
+	b := contact(map[string]string{"firstname": "Ann", "lastname": "Lee", "email": "ann@example.com"})
+	w.step(schemas.TopicDialerContacts, &schemas.ContactChange{ContactID: "d1", ModifiedAt: w.m.Now, CRMLink: &schemas.Link{Provider: "hubspot", Object: "contacts", ID: b},
+		Fields: []schemas.Field{schemas.Text("email", "bo@example.com"), schemas.Text("last_name", "Roe")}})
+	var recs []struct {
+		Properties map[string]string `json:"properties"`
+	}
+	w.web["hubspot"].Own("GET", "records?portal="+thePortal+"&object=contacts", nil, &recs)
+	var got []string
+	for _, r := range recs {
+		got = append(got, r.Properties["firstname"]+" "+r.Properties["lastname"]+" "+r.Properties["email"])
+	}
+	slices.Sort(got)
+	if want := []string{"Ann Roe ann@example.com", "Bo Kim bo@example.com"}; !slices.Equal(got, want) {
+		t.Errorf("HubSpot has %q", got)
+	}
+	if len(w.dead) != 1 || len(w.items) != 1 {
+		t.Errorf("dead letters %q, questions %v", w.dead, w.items)
+	}
+}

@@ -156,7 +156,7 @@ func (w *world) pushed(p *profile.Profile, c *schemas.CRMChange) error {
 			w.live = true
 			err = w.merge(p, c.Object, id, c.Stream.ModifiedAt, c.Stream.Fields, saying{part: c.Stream.ChangeType == "UPDATE", created: c.Stream.ChangeType == "CREATE"})
 		case "DELETE", "GAP_DELETE":
-			err = w.deleted(p, c.Object, id)
+			err = w.goneThere(p, c.Object, id)
 		default: // UNDELETE and gaps say that something is so, not what
 			w.read(c.Provider, c.Object, id)
 		}
@@ -165,4 +165,18 @@ func (w *world) pushed(p *profile.Profile, c *schemas.CRMChange) error {
 		}
 	}
 	return nil
+}
+
+// goneThere takes over that a record was deleted, and reads it: the event does not say
+// whether it is gone, or part of another one now (B7).
+func (w *world) goneThere(p *profile.Profile, object, id string) error {
+	ps, err := w.linked(w.linkID(p.Provider, object, id))
+	if err != nil || ps == nil {
+		return err
+	}
+	if l := ps.link(p.Provider, object, id); l == nil || l.Deleted {
+		return nil
+	}
+	w.read(p.Provider, object, id)
+	return w.deleted(p, object, id)
 }
