@@ -6,7 +6,8 @@
 // and links of the dialer are looked up by the caller before: nothing here is needed for
 // them.
 //
-// The rules are B1's and B2's: a unique e-mail links; a number links where the name
+// The rules are B1's and B2's: a unique e-mail links, but only suggests where first and
+// last name are quite others, for a team may share a mailbox; a number links where the name
 // agrees, for a switchboard has many people behind it; e-mail, number and company
 // together link; an alike name at the same company only suggests, unless the tenant
 // names a threshold and says that it links. Who was told apart is neither linked nor

@@ -156,6 +156,9 @@ func byEmail(looks *Person, src Source) (Outcome, error) {
 			return Outcome{}, err
 		}
 		if len(ps) == 1 && len(found) < few {
+			if Others(looks, ps[0]) {
+				return Outcome{Suggest, ps[0].ID, Email, "the same e-mail, and nobody else has it, but quite another name"}, nil
+			}
 			return Outcome{Link, ps[0].ID, Email, "the same e-mail, and nobody else has it"}, nil
 		}
 	}

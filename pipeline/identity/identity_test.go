@@ -59,6 +59,8 @@ func TestFind(t *testing.T) {
 	}{
 		{"B1: a unique e-mail", nil, Person{Emails: []string{"ann@example.com"}}, nil, Link, "p1", Email},
 		{"B1, its counter-example: two have it", nil, Person{Emails: []string{"desk@example.com"}}, nil, None, "", ""},
+		{"a mailbox that people share: quite another name", nil, Person{Emails: []string{"ann@example.com"}, First: "Bob", Last: "Kim"}, nil, Suggest, "p1", Email},
+		{"its counter-example: one of the names", nil, Person{Emails: []string{"ann@example.com"}, First: "Ann", Last: "Kim"}, nil, Link, "p1", Email},
 		{"B2: a number where the name agrees", nil, Person{Phones: []string{"+14155550100"}, First: "bo ", Last: "KIM"}, nil, Link, "p2", Phone},
 		{"B2, its counter-example: a switchboard", nil, Person{Phones: []string{"+14155550100"}, First: "Di", Last: "Kim"}, nil, None, "", ""},
 		{"B2: an alike name at the same company only suggests", fuzzy, Person{First: "Anne", Last: "Lee Roberts", Company: "Example Bakery LLC"}, nil, Suggest, "p1", Fuzzy},
