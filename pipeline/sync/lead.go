@@ -128,6 +128,32 @@ func (w *world) unwrittenPerson(number string, c *call) (string, error) {
 	return "", nil
 }
 
+// wantNoLead takes back the leads that were wanted for the numbers of somebody who has a
+// record by now: what waits would make a second one.
+func (w *world) wantNoLead(p *person) error {
+	if !w.cfg.Calls.CreateLead {
+		return nil
+	}
+	for i := range p.Fields {
+		k, number := w.indexed(&p.Fields[i])
+		if k != kindPhone || number == "" {
+			continue
+		}
+		for _, provider := range w.s.order {
+			id := w.scope(provider) + "\x00" + number
+			m, ok, err := get(w, madeLeads, kindLead, id)
+			if err != nil {
+				return err
+			}
+			if ok && m.Status == schemas.StatusPending {
+				w.tx.Store.Delete(w.t.Key(kindLead, id))
+				w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: provider, Key: leadKey(number)})
+			}
+		}
+	}
+	return nil
+}
+
 func (w *world) createLead(m *madeLead, pr *profile.Profile) error {
 	fields, err := w.leadFields(m, pr)
 	if err != nil {

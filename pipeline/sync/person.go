@@ -488,10 +488,10 @@ func (w *world) contact(c *schemas.ContactChange) error {
 	if err != nil {
 		return err
 	}
+	if c.CRMLink != nil {
+		*c.CRMLink = w.normalLink(*c.CRMLink)
+	}
 	if !ok && c.CRMLink != nil {
-		if p, known := w.profile(c.CRMLink.Provider); known && p.NormalizeID != nil {
-			c.CRMLink.ID = p.NormalizeID(c.CRMLink.ID)
-		}
 		if pid, ok, err = w.personByRecord(*c.CRMLink); err != nil {
 			return err
 		}
@@ -503,6 +503,11 @@ func (w *world) contact(c *schemas.ContactChange) error {
 	}
 	if c.Deleted {
 		return w.contactDeleted(c, e)
+	}
+	if e.p != nil && c.CRMLink != nil {
+		if err := w.linkedAnew(e, c); err != nil {
+			return err
+		}
 	}
 	if e.p == nil {
 		looks := person{}
@@ -536,7 +541,7 @@ func (w *world) contact(c *schemas.ContactChange) error {
 			}
 		}
 	}
-	if c.CRMLink != nil && e.p.ContactID == nil {
+	if c.CRMLink != nil && (e.p.ContactID == nil || !e.p.has(c.CRMLink.Provider)) {
 		if err := w.expect(e.p, *c.CRMLink); err != nil {
 			return err
 		}

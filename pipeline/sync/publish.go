@@ -36,9 +36,15 @@ func (w *world) store(e *edit) error {
 		if err := w.publish(e); err != nil {
 			return err
 		}
+		if err := w.askSameAddress(e); err != nil {
+			return err
+		}
 	}
 	if e.linked {
 		w.wakeAll(e.p)
+		if err := w.wantNoLead(e.p); err != nil {
+			return err
+		}
 	}
 	w.save(e.p)
 	return nil

@@ -5,7 +5,6 @@ import (
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/conflict"
-	"github.com/crmstream/crmstream/pipeline/identity"
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
@@ -67,13 +66,5 @@ func (w *world) askTaken(p *person, l *link, id string) error {
 		w.timer(w.tx.Now, timerReread, l.Provider+"\x00"+l.Object+"\x00"+id)
 		return nil
 	}
-	record := schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}
-	f := &finder{w: w, record: w.linkID(l.Provider, l.Object, l.ID)}
-	if apart, err := f.Apart(other.ID); err != nil || apart || other.ID == p.ID {
-		return err
-	}
-	if _, asked, err := get(w, askeds, kindAsked, samePrefix+p.ID+":"+other.ID); err != nil || asked {
-		return err
-	}
-	return w.suggest(&identity.Outcome{ID: other.ID, Reason: "the CRM wants the e-mail of one record to be that of no other"}, p, p.ID, record, w.tx.Now)
+	return w.askSame(p, other, l.record(), "the CRM wants the e-mail of one record to be that of no other")
 }

@@ -77,7 +77,10 @@ func (w *world) moved(provider, object, id, to string, follows bool) (known bool
 		return true, w.store(&edit{p: p, changed: true, dirty: true, origin: provider, at: w.tx.Now})
 	}
 	w.setText(kindLink, lid, s.ID)
-	e := w.absorb(p, s, crmChose, mergedThere)
+	e, err := w.absorb(p, s, crmChose, mergedThere)
+	if err != nil {
+		return true, err
+	}
 	w.sayAgain(e, unseen)
 	return true, w.store(e)
 }
@@ -156,6 +159,9 @@ func (w *world) confirmMatch(a *schemas.ControlAction) error {
 	if from.ID == to.ID {
 		return nil // it came true meanwhile
 	}
+	if older(from, to) {
+		from, to = to, from
+	}
 	return w.unite(from, to, later, "the same person, by "+a.By)
 }
 
@@ -168,11 +174,18 @@ func crmChose(_, _ *fieldValue) bool { return false }
 // of each field the value of from where it wins over that of to. Its id stands for the
 // other's from now on (B7).
 func (w *world) unite(from, to *person, wins func(f, cur *fieldValue) bool, cause string) error {
-	return w.store(w.absorb(from, to, wins, cause))
+	e, err := w.absorb(from, to, wins, cause)
+	if err != nil {
+		return err
+	}
+	return w.store(e)
 }
 
 // absorb is unite but for the storing.
-func (w *world) absorb(from, to *person, wins func(f, cur *fieldValue) bool, cause string) *edit {
+func (w *world) absorb(from, to *person, wins func(f, cur *fieldValue) bool, cause string) (*edit, error) {
+	if err := w.answered(from.ID, to.ID); err != nil {
+		return nil, err
+	}
 	e := &edit{p: to, changed: true, dirty: true, linked: true, origin: conflict.Decided, at: w.tx.Now}
 	for _, l := range from.Links {
 		w.setText(kindLink, w.linkID(l.Provider, l.Object, l.ID), to.ID)
@@ -237,7 +250,22 @@ func (w *world) absorb(from, to *person, wins func(f, cur *fieldValue) bool, cau
 	w.tx.Emit(schemas.TopicSyncContacts, w.t.Name()+"/"+from.ID, &schemas.SyncContact{Tenant: w.t.Name(), PersonID: from.ID, Status: statusMerged, MergedInto: &to.ID,
 		DoNotCall: to.DNC, Fields: []schemas.Field{}, Links: []schemas.Link{}, Provenance: &schemas.Provenance{Origin: e.origin, EventTime: e.at, SourceRef: w.ref}})
 	w.timer(w.tx.Now, timerUnited, from.ID)
-	return e
+	return e, nil
+}
+
+// answered closes the question whether two are one who are now, by whatever way.
+func (w *world) answered(a, b string) error {
+	for _, id := range []string{samePrefix + a + ":" + b, samePrefix + b + ":" + a} {
+		q, ok, err := get(w, askeds, kindAsked, id)
+		if err != nil {
+			return err
+		}
+		if ok {
+			w.tx.Store.Delete(w.t.Key(kindAsked, id))
+			w.publishAsked(id, q, "resolved")
+		}
+	}
+	return nil
 }
 
 // moveCalls decides anew about the calls of a person who became part of another, some at

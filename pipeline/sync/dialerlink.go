@@ -1,0 +1,66 @@
+package sync
+
+import (
+	"github.com/crmstream/crmstream/pipeline/identity"
+	"github.com/crmstream/crmstream/schemas"
+)
+
+// has says that a person has, or had, a record in a CRM.
+func (p *person) has(provider string) bool {
+	for i := range p.Links {
+		if p.Links[i].Provider == provider {
+			return true
+		}
+	}
+	return false
+}
+
+// linkedAnew takes over that the dialer links a contact that is known to a record which is
+// another person's (B1). Who has no record himself becomes part of that one. Where the
+// contact had another record of the same CRM the link was corrected: the contact is the
+// other's from now on. A record of another CRM may be a second one of the same person:
+// somebody is asked.
+func (w *world) linkedAnew(e *edit, c *schemas.ContactChange) error {
+	pid, ok, err := w.personByRecord(*c.CRMLink)
+	if err != nil || !ok {
+		return err
+	}
+	to, ok, err := w.load(pid)
+	from := e.p
+	if err != nil || !ok || to.ID == from.ID {
+		return err
+	}
+	switch {
+	case len(from.Links) == 0:
+		e.p = to
+		return w.unite(from, to, later, "linked in the dialer")
+	case !from.has(c.CRMLink.Provider):
+		return w.askSame(from, to, schemas.Link{Provider: dialer, Object: "contact", ID: c.ContactID}, "the dialer links one contact to records of both")
+	}
+	if from.ContactID != nil && *from.ContactID == c.ContactID {
+		from.ContactID = nil
+		if err := w.store(&edit{p: from, changed: true, dirty: true, silent: true, origin: dialer, at: e.at}); err != nil {
+			return err
+		}
+	}
+	e.p = to
+	return nil
+}
+
+// askSame asks whether two persons are one, unless that was asked, or decided, before.
+// record is the one by which it is asked.
+func (w *world) askSame(p, like *person, record schemas.Link, why string) error {
+	f := &finder{w: w, record: contactRecord(record.ID)}
+	if record.Provider != dialer {
+		f.record = w.linkID(record.Provider, record.Object, record.ID)
+	}
+	if apart, err := f.Apart(like.ID); err != nil || apart || like.ID == p.ID {
+		return err
+	}
+	for _, id := range []string{samePrefix + p.ID + ":" + like.ID, samePrefix + like.ID + ":" + p.ID} {
+		if _, asked, err := get(w, askeds, kindAsked, id); err != nil || asked {
+			return err
+		}
+	}
+	return w.suggest(&identity.Outcome{ID: like.ID, Reason: why}, p, p.ID, record, w.tx.Now)
+}
