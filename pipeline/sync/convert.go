@@ -220,6 +220,9 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 	w.wake("l:" + lid)
 	w.wake("l:" + cid)
 	w.timer(w.tx.Now, timerConverted, e.p.ID+"\x00")
+	ours := func(f, cur *fieldValue) bool { // the dialer's value counts
+		return dialerLater(f, cur) || old != nil && f.From == dialer && w.replaces(old, f.Name, cur.Value, mapping.DialerLine(w.lines.Role(f.Name)))
+	}
 	switch {
 	case cp.ID == lp.ID:
 		if lp.Status != statusActive && lp.ContactID == nil {
@@ -228,13 +231,14 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 		return w.store(e)
 	case e.p == cp:
 		w.setText(kindLink, lid, cp.ID)
-		return w.unite(lp, cp, dialerLater, "converted in the CRM")
+		return w.unite(lp, cp, ours, "converted in the CRM")
 	}
-	return w.unite(cp, lp, func(f, cur *fieldValue) bool { return !dialerLater(cur, f) }, "converted in the CRM")
+	return w.unite(cp, lp, func(f, cur *fieldValue) bool { return !ours(cur, f) }, "converted in the CRM")
 }
 
 // dialerLater prefers what a CRM chose to what stood in a record that it took apart, but
-// not to what the dialer said after that.
+// not to what the dialer said after that; nor to what was on its way to that record, where
+// the new one has a copy of what it held.
 func dialerLater(f, cur *fieldValue) bool { return f.From == dialer && f.At > cur.At }
 
 // older says which of two persons was known first: it keeps its id.

@@ -278,6 +278,9 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 		if cur, ok := e.p.field(m.Dialer); ok && m.Outbound() && !m.Same(w.env, cur.Value, nv) && m.Echo(w.env, cur.Value, v) {
 			nv = cur.Value // it is ours, cut or put into the CRM's words (B28)
 		}
+		if h.first && w.beingReplaced(e.p, l, m, nv) {
+			continue
+		}
 		w.take(e, m.Dialer, m, nv, &h)
 		e.at = at
 	}
@@ -347,6 +350,41 @@ func (w *world) lacked(p *person, m *mapping.Line, held *string) bool {
 	}
 	v, has, wrong := w.outward(p, m)
 	return has && wrong == "" && !m.Alike(w.env, held, v)
+}
+
+// beingReplaced says that a record which is new here has what another one of the person
+// has, where a later value of ours is on its way: it is a copy from before that.
+func (w *world) beingReplaced(p *person, said *link, m *mapping.Line, v *string) bool {
+	if cur, ok := p.field(m.Dialer); !ok || cur.From != dialer || m.Same(w.env, cur.Value, v) {
+		return false
+	}
+	for i := range p.Links {
+		if l := &p.Links[i]; l != said && w.replaces(l, m.Dialer, v, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// replaces says that a record held a value of a field when ours was sent to it.
+func (w *world) replaces(l *link, field string, v *string, as *mapping.Line) bool {
+	o := w.lines.Object(l.Provider, l.Object)
+	if o == nil || len(l.Wanted) == 0 {
+		return false
+	}
+	for _, m := range o.Lines {
+		if m.Dialer != field || m.Role == profile.DoNotCall {
+			continue
+		}
+		known, told := find(l.Known, m.CRM)
+		if _, waits := find(l.Wanted, m.CRM); !waits || !told {
+			continue
+		}
+		if in, why, err := w.inward(m, known); err == nil && why == "" && as.Same(w.env, in, v) {
+			return true
+		}
+	}
+	return false
 }
 
 // hearing is what is known of a CRM record that says something of a field.
