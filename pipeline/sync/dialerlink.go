@@ -37,8 +37,11 @@ func (w *world) linkedAnew(e *edit, c *schemas.ContactChange) error {
 	case !from.has(c.CRMLink.Provider):
 		return w.askSame(from, to, schemas.Link{Provider: dialer, Object: "contact", ID: c.ContactID}, "the dialer links one contact to records of both")
 	}
-	if from.ContactID != nil && *from.ContactID == c.ContactID {
-		from.ContactID = nil
+	shown := from.ContactID
+	if err := w.dropContact(from, c.ContactID); err != nil {
+		return err
+	}
+	if shown != nil && *shown == c.ContactID {
 		if err := w.store(&edit{p: from, changed: true, dirty: true, silent: true, origin: dialer, at: e.at}); err != nil {
 			return err
 		}

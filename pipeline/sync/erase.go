@@ -197,9 +197,14 @@ func (w *world) erase(p *person, why string) error {
 		w.tx.Store.Delete(w.t.Key(kindLink, lid))
 		w.forgetWrites(p, l.record())
 	}
-	if p.ContactID != nil {
-		w.setErased(erasedContact, *p.ContactID)
-		w.tx.Store.Delete(w.t.Key(kindContact, *p.ContactID))
+	contacts, err := w.contacts(p)
+	if err != nil {
+		return err
+	}
+	for _, id := range contacts {
+		w.setErased(erasedContact, id)
+		w.tx.Store.Delete(w.t.Key(kindContact, id))
+		w.tx.Store.Delete(w.t.Key(kindContact, p.contactsKey()+"\x00"+id))
 	}
 	for i := range p.Fields {
 		f := &p.Fields[i]
@@ -229,7 +234,7 @@ func (w *world) erase(p *person, why string) error {
 	w.tx.Emit(schemas.TopicSyncChanges, w.t.Name()+"/"+p.ID, &schemas.FieldChange{Tenant: w.t.Name(), PersonID: p.ID, Field: "person", Cause: why,
 		Provenance: &schemas.Provenance{Origin: "crmstream", EventTime: w.tx.Now, SourceRef: w.ref}})
 	w.timer(w.tx.Now, timerReread, eraseRest+p.ID+"\x00c\x00")
-	_, err := w.tx.NextSequence("erased persons")
+	_, err = w.tx.NextSequence("erased persons")
 	return err
 }
 

@@ -585,8 +585,10 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		}
 	}
 	if e.p.ContactID == nil || *e.p.ContactID != c.ContactID {
-		e.p.ContactID, e.changed, e.dirty = &c.ContactID, true, true
-		w.setText(kindContact, c.ContactID, e.p.ID)
+		if err := w.showContact(e.p, c.ContactID); err != nil {
+			return err
+		}
+		e.changed, e.dirty = true, true
 		w.wake("c:" + c.ContactID)
 	}
 	if e.p.Status == statusDialerDeleted {
@@ -627,11 +629,18 @@ func (w *world) dialerValue(name, v string) string {
 // contactDeleted takes over that a contact is gone in the dialer. Nothing is deleted,
 // or written, in a CRM (B8): the person stays, and calls of it are still logged.
 func (w *world) contactDeleted(c *schemas.ContactChange, e *edit) error {
-	if e.p == nil || e.p.ContactID == nil || *e.p.ContactID != c.ContactID {
-		return nil // it never came, or the person is another contact's by now
+	if e.p == nil {
+		return nil // it never came
 	}
-	e.p.ContactID, e.changed, e.dirty, e.silent = nil, true, true, true
-	if e.p.Status == statusActive {
+	shown := e.p.ContactID
+	if err := w.dropContact(e.p, c.ContactID); err != nil {
+		return err
+	}
+	if shown == nil || *shown != c.ContactID {
+		return nil // the person is another contact's by now
+	}
+	e.changed, e.dirty, e.silent = true, true, true
+	if e.p.ContactID == nil && e.p.Status == statusActive {
 		e.p.Status = statusDialerDeleted
 	}
 	return w.store(e)

@@ -17,7 +17,7 @@ const (
 	kindConfig  state.Kind = 'g' // → settings
 	kindPerson  state.Kind = 'p' // id → person
 	kindLink    state.Kind = 'l' // provider NUL object NUL id → person id
-	kindContact state.Kind = 'c' // dialer contact id → person id
+	kindContact state.Kind = 'c' // dialer contact id → person id; contacts.go: who has several
 	kindEmail   state.Kind = 'e' // e-mail NUL person
 	kindPhone   state.Kind = 'n' // E.164 NUL person
 	kindCall    state.Kind = 'C' // call id → call

@@ -191,11 +191,8 @@ func (w *world) absorb(from, to *person, wins func(f, cur *fieldValue) bool, cau
 		w.setText(kindLink, w.linkID(l.Provider, l.Object, l.ID), to.ID)
 		to.Links = append(to.Links, l)
 	}
-	if from.ContactID != nil {
-		w.setText(kindContact, *from.ContactID, to.ID)
-		if to.ContactID == nil {
-			to.ContactID = from.ContactID
-		}
+	if err := w.moveContacts(from, to); err != nil {
+		return nil, err
 	}
 	if from.DNC && !to.DNC {
 		yes := "true"
@@ -346,10 +343,14 @@ func (w *world) takeOut(a *schemas.ControlAction) error {
 	}
 	e := &edit{p: p, changed: true, dirty: true, origin: conflict.Decided, at: w.tx.Now}
 	if parts[0] == dialer {
-		if p.ContactID == nil || *p.ContactID != parts[2] {
+		if ids, err := w.contacts(p); err != nil {
+			return err
+		} else if !slices.Contains(ids, parts[2]) {
 			return pipeline.Rejectf(schemas.ReasonInvalid, "the contact %s is not of %s", parts[2], p.ID)
 		}
-		p.ContactID = nil
+		if err := w.dropContact(p, parts[2]); err != nil {
+			return err
+		}
 		w.tx.Store.Delete(w.t.Key(kindContact, parts[2]))
 		w.apart(contactRecord(parts[2]), p.ID)
 		return w.store(e)
