@@ -75,10 +75,24 @@ func (l *Line) In(e *Env, v *string) (*string, error) {
 	if err := l.check(out); err != nil {
 		return v, err
 	}
+	if l.Role == profile.DoNotCall { // a word that nobody understands must be seen (B23)
+		if _, err := truth(out); err != nil {
+			return v, err
+		}
+	}
 	if out == *v {
 		return v, nil
 	}
 	return &out, nil
+}
+
+// Reads reports whether a value of the CRM can be turned into one of the dialer.
+func (l *Line) Reads(e *Env, v string) bool {
+	if l.rule == nil {
+		return true
+	}
+	_, err := l.rule.forward(e, v)
+	return err == nil
 }
 
 // needed is the error for an empty value.

@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,13 +87,11 @@ func (t lowercase) inverse(e *Env, v string) (string, error) { return t.forward(
 type yesNo struct{}
 
 func (yesNo) forward(_ *Env, v string) (string, error) {
-	switch Lower(strings.TrimSpace(v)) {
-	case "y", "yes":
-		return "true", nil
-	case "n", "no":
-		return "false", nil
+	yes, ok := Truth(v)
+	if !ok {
+		return "", invalid("it is neither Y nor N")
 	}
-	return "", invalid("it is neither Y nor N")
+	return strconv.FormatBool(yes), nil
 }
 
 func (yesNo) inverse(_ *Env, v string) (string, error) {
@@ -113,13 +112,23 @@ func (checkbox) forward(_ *Env, v string) (string, error) { return truth(v) }
 func (checkbox) inverse(_ *Env, v string) (string, error) { return truth(v) }
 
 func truth(v string) (string, error) {
-	switch Lower(strings.TrimSpace(v)) {
-	case "true", "1":
-		return "true", nil
-	case "false", "0":
-		return "false", nil
+	yes, ok := Truth(v)
+	if !ok {
+		return "", invalid("it is neither true nor false")
 	}
-	return "", invalid("it is neither true nor false")
+	return strconv.FormatBool(yes), nil
+}
+
+// Truth reads a truth value in any of the words that CRMs, imports and people have for
+// it; ok is false for any other.
+func Truth(v string) (yes, ok bool) {
+	switch Lower(strings.TrimSpace(v)) {
+	case "true", "1", "yes", "y":
+		return true, true
+	case "false", "0", "no", "n":
+		return false, true
+	}
+	return false, false
 }
 
 // custom is a tenant's own script. There is a way back only where the tenant wrote it.

@@ -78,12 +78,14 @@ func TestTransforms(t *testing.T) {
 		{yesNo{}, us, "Y", "true", "Y"},
 		{yesNo{}, us, "no", "false", "N"},
 		{yesNo{}, us, "maybe", refused, ""},
-		{yesNo{}, us, "true", refused, ""},
+		{yesNo{}, us, "true", "true", "Y"}, // any of the words for it, in the one that is written back
+		{yesNo{}, us, "0", "false", "N"},
 
 		{checkbox{}, us, "true", "true", "true"},
 		{checkbox{}, us, "FALSE", "false", "false"},
 		{checkbox{}, us, "0", "false", "false"},
-		{checkbox{}, us, "Y", refused, ""},
+		{checkbox{}, us, "Yes", "true", "true"},
+		{checkbox{}, us, "yesterday", refused, ""},
 
 		{lowercase{}, us, "John@EXAMPLE.com", "john@example.com", "john@example.com"},
 		{lowercase{}, us, " Ann@Example.COM ", "ann@example.com", "ann@example.com"},
@@ -148,7 +150,7 @@ func TestInverseRefuses(t *testing.T) {
 		rule transform
 		v    string
 	}{
-		{yesNo{}, "Y"}, {checkbox{}, "perhaps"}, {cents{}, "49.99"}, {cents{}, "1e3"}, {dateISO{}, "01/02/2024"},
+		{yesNo{}, "perhaps"}, {checkbox{}, "perhaps"}, {cents{}, "49.99"}, {cents{}, "1e3"}, {dateISO{}, "01/02/2024"},
 		{picklist{pairs: []schemas.PicklistPair{{Dialer: "a", CRM: "b"}}}, "b"}, {custom{script: "value"}, "x"},
 	} {
 		if got, err := tt.rule.inverse(e, tt.v); err == nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/pipeline/phone"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
@@ -46,12 +47,27 @@ func (w *world) forbid(e *edit, field string, v *string, at int64) {
 	w.fieldChange(e, field, nil, v, "do_not_call of either side")
 }
 
+// understood rejects a word about do-not-call that is no truth value: to pass it over
+// would let somebody call. An empty one says nothing.
+func understood(f *schemas.Field) error {
+	if blank(f.Value) {
+		return nil
+	}
+	if _, ok := mapping.Truth(*f.Value); !ok {
+		return pipeline.Rejectf(schemas.ReasonInvalid, "the field %s is neither true nor false", f.Name)
+	}
+	return nil
+}
+
 // dnc is an explicit word of the dialer about a contact, a number, or both (B23). It is
 // the only one that takes do-not-call back, and only if it is the later one.
 func (w *world) dnc(ev *schemas.DialerEvent) error {
 	v, ok := find(ev.Fields, "do_not_call")
-	if !ok || v == nil {
+	if !ok || blank(v) {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "dnc_changed without the field do_not_call")
+	}
+	if err := understood(&schemas.Field{Name: "do_not_call", Value: v}); err != nil {
+		return err
 	}
 	raw, about := find(ev.Fields, "phone")
 	if about = about && !blank(raw); about {

@@ -39,7 +39,13 @@ func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *
 
 func blank(s *string) bool { return s == nil || *s == "" }
 
-func truth(s *string) bool { return s != nil && strings.EqualFold(*s, "true") }
+func truth(s *string) bool {
+	if s == nil {
+		return false
+	}
+	yes, _ := mapping.Truth(*s)
+	return yes
+}
 
 func find(fs []schemas.Field, name string) (*string, bool) {
 	for i := range fs {

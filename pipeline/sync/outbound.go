@@ -65,6 +65,9 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 		} else if told && m.Alike(w.env, known, v) || !told && m.Inbound() && m.Role != profile.DoNotCall && blank(v) {
 			continue
 		}
+		if told && m.Inbound() && !blank(known) && equal(known, p.value(m.Dialer)) && !m.Reads(w.env, *known) {
+			continue // a word of the CRM that has no meaning here is no word of the dialer's, whatever it would mean there
+		}
 		warned = l.warn(m, "") || warned
 		fields = set(fields, m.CRM, v)
 		if m.Role == profile.DoNotCall {

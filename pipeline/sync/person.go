@@ -600,6 +600,8 @@ func (w *world) contact(c *schemas.ContactChange) error {
 		if m.Role == profile.DoNotCall {
 			if truth(f.Value) {
 				w.forbid(e, f.Name, f.Value, e.at)
+			} else if err := understood(f); err != nil {
+				return err
 			}
 			continue
 		}

@@ -114,7 +114,11 @@ func (w *world) judge(e *edit, l *link, o *mapping.Object, fields []schemas.Fiel
 		if m.Role != profile.DoNotCall || !m.Inbound() || e.p.DNC {
 			continue
 		}
-		if v, ok := find(fields, m.CRM); ok && truth(v) {
+		v, ok := find(fields, m.CRM)
+		if !ok {
+			continue
+		}
+		if nv, _, err := w.inward(m, v); err == nil && truth(nv) {
 			e.p.DNC, e.p.DNCAt, e.changed = true, e.at, true
 			w.fieldChange(e, m.Dialer, nil, v, "do_not_call of either side")
 		}
