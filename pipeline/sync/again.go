@@ -66,17 +66,21 @@ func wantsMore(was, now *mapping.Object) bool {
 // writeLoaded writes to the CRMs what they lack of the persons after one. While a load
 // runs nothing is written back (B34), so that it is decided by all that both sides have.
 func (w *world) writeLoaded(after string) error {
-	return w.persons(after, laterLoaded, func(p *person) error {
-		n := len(w.want.Writes)
-		warned := w.outbound(p, false)
-		if warned {
-			if err := w.publish(&edit{p: p, origin: conflict.Decided, at: w.tx.Now}); err != nil {
-				return err
-			}
+	return w.persons(after, laterLoaded, w.writeLacking)
+}
+
+// writeLacking writes to the CRMs what they lack of a person. One that they lack nothing of
+// costs nothing.
+func (w *world) writeLacking(p *person) error {
+	n := len(w.want.Writes)
+	warned := w.outbound(p, false)
+	if warned {
+		if err := w.publish(&edit{p: p, origin: conflict.Decided, at: w.tx.Now}); err != nil {
+			return err
 		}
-		if warned || len(w.want.Writes) > n {
-			w.save(p)
-		}
-		return nil
-	})
+	}
+	if warned || len(w.want.Writes) > n {
+		w.save(p)
+	}
+	return nil
 }

@@ -28,6 +28,8 @@ func (w *world) later(id string) error {
 		return w.followOwner(rest)
 	case laterLoaded:
 		return w.writeLoaded(rest)
+	case laterMapped, laterRead:
+		return w.remapped(what+"\x00", rest)
 	}
 	return nil
 }

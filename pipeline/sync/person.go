@@ -208,10 +208,11 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			continue
 		}
 		if how.again && known {
-			if _, has := e.p.field(m.Dialer); has || m.Role == profile.DoNotCall {
+			cur, has := e.p.field(m.Dialer)
+			if m.Role == profile.DoNotCall || has && at <= cur.At {
 				continue // the field is not new: what lives counts (B32)
 			}
-			known = false
+			known = has // else it was not listened to, and what was known of it may be long over
 		}
 		if known && m.Alike(w.env, old, v) {
 			continue // what is known already: an echo, or nothing new (P7)

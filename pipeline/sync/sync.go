@@ -165,6 +165,11 @@ func (w *world) configure(c *schemas.TenantConfig) error {
 			return err
 		}
 	}
+	if ok && !old.Removed && remaps(old, c) {
+		if err := w.remap(); err != nil {
+			return err
+		}
+	}
 	if ok && reconsiders(old, c) {
 		w.timer(w.tx.Now, timerReconsider, "")
 	}
