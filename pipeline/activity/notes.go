@@ -45,7 +45,7 @@ func (n *Notes) Structured() string {
 	add("Key Points", list("- ", n.KeyPoints))
 	add("Next Steps", list("- [ ] ", n.NextSteps))
 	// The length alone has a field of its own, and needs no heading.
-	if n.Score != nil || n.Sentiment != "" || n.TalkRatioAgent != nil {
+	if n.rated() {
 		add("Call Metrics", n.metrics())
 	}
 	return strings.Join(parts, "\n\n")
@@ -60,10 +60,15 @@ func (n *Notes) Plain() string {
 			parts = append(parts, p)
 		}
 	}
-	if n.Score != nil || n.Sentiment != "" || n.TalkRatioAgent != nil {
+	if n.rated() {
 		parts = append(parts, n.metrics())
 	}
 	return strings.Join(parts, "\n\n")
+}
+
+// rated says that somebody, or something, rated the call.
+func (n *Notes) rated() bool {
+	return n.Score != nil || oneLine(n.Sentiment) != "" || n.TalkRatioAgent != nil
 }
 
 func (n *Notes) lines() string {
@@ -112,7 +117,8 @@ func list(mark string, items []string) string {
 		it = oneLine(it)
 		done := false
 		for _, m := range []string{"- [ ] ", "- [x] ", "- [X] ", "- ", "* ", "• "} {
-			if rest, ok := strings.CutPrefix(it, m); ok {
+			// A mark alone has lost its blank, and marks nothing.
+			if rest, ok := strings.CutPrefix(it+" ", m); ok {
 				it, done = strings.TrimSpace(rest), strings.EqualFold(m, "- [x] ")
 				break
 			}
@@ -128,9 +134,32 @@ func list(mark string, items []string) string {
 	return strings.Join(out, "\n")
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+func oneLine(s string) string { return strings.Join(strings.Fields(printable(s)), " ") }
 
-// tidy brings line ends into one form and takes the blanks from both ends.
+// tidy brings line ends into one form, and takes the blanks from both ends and what nobody
+// can read out.
 func tidy(s string) string {
-	return strings.TrimSpace(tidyEnds(s))
+	return strings.TrimSpace(printable(tidyEnds(s)))
+}
+
+// printable is a text without what is no text: CRMs refuse control characters, or drop them
+// without a word, and what stands there would not be what was written. Other ends of lines
+// are line ends.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, unprintable) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case !unprintable(r):
+			return r
+		case r == '\v', r == '\f', r == '\u0085', r == '\u2028', r == '\u2029':
+			return '\n'
+		}
+		return -1
+	}, s)
+}
+
+func unprintable(r rune) bool {
+	return r != '\n' && r != '\r' && r != '\t' && unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r&0xfffe == 0xfffe
 }

@@ -64,13 +64,12 @@ func (c *Compiled) Identity() []FieldRole { return c.roles }
 
 // Scripts says that a line has one.
 func (c *Compiled) Scripts() bool {
-	scripted := func(o *Object) bool { return o.Scripts }
-	return slices.ContainsFunc(c.objects, scripted) || slices.ContainsFunc(c.tables, scripted)
+	return slices.ContainsFunc(c.all(), func(o *Object) bool { return o.Scripts })
 }
 
 // ScriptOf names the line that has a script, "" if none has.
 func (c *Compiled) ScriptOf(src string) string {
-	for _, o := range slices.Concat(c.objects, c.tables) {
+	for _, o := range c.all() {
 		for _, l := range o.Lines {
 			if l.Transform == schemas.TransformCustom && (l.script == src || l.back == src) {
 				return l.Key()
@@ -442,6 +441,13 @@ func (k *compiler) call(m *schemas.FieldMapping) {
 			k.bad("field", "the call's name of it, or default:", "a mapping of calls with neither a field nor a default")
 			return
 		}
+		if what, mend := ownOfCalls(&p.Activity, m.CRMField); what != "" {
+			k.bad("crm_field", mend, p.Provider+"."+object+"."+m.CRMField+" "+what)
+			return
+		}
+		if m.Required || m.ClearsCRM {
+			k.warn("required", "leave it out", "required and clears_crm have no effect on calls: a call is logged with what it has")
+		}
 		if l := k.build(p.Provider, object, nil, &mine); l != nil && !m.Off {
 			o := k.c.Calls(p.Provider)
 			if o == nil {
@@ -455,4 +461,23 @@ func (k *compiler) call(m *schemas.FieldMapping) {
 	if !found {
 		k.bad("object", "to: OBJECT.FIELD", "a mapping of calls names no CRM that logs them")
 	}
+}
+
+// ownOfCalls says why a field of a CRM's activity takes no line of a tenant: it is what
+// every call is known by, linked by or told in. "" for any other field.
+func ownOfCalls(a *profile.Activity, field string) (what, mend string) {
+	switch field {
+	case "":
+	case a.Body.Field:
+		return "is the text of the call, in which all of it stands", "leave it out; calls: {notes: plain} takes the headings away"
+	case a.IdentityField:
+		return "is what a call is known by", "leave it out, or name another field"
+	case a.PersonField:
+		return "is whom the call is logged on", "leave it out, or name another field"
+	case a.Disposition.Field:
+		if a.Disposition.Listed {
+			return "takes the ids of the CRM's own list", "dispositions: says what each becomes"
+		}
+	}
+	return "", ""
 }

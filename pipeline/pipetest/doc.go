@@ -37,6 +37,6 @@
 //	09:00:00 wait                                timers alone
 //	09:00:00 resume                              a new owner
 //
-// A value with blanks stands in quotes; x*1000 is a text of so many x; \n is a line end; null clears a field; nobody says who the
+// A value with blanks stands in quotes; x*1000 is a text of so many x; \n is a line end, \0, \b and \v are control characters; null clears a field; nobody says who the
 // tenant is: it is the last one named.
 package pipetest

@@ -35,6 +35,9 @@ func words(line string) []string {
 	return out
 }
 
+// escapes are what stands for a character that can't be read in a script.
+var escapes = strings.NewReplacer(`\n`, "\n", `\0`, "\x00", `\b`, "\b", `\v`, "\v")
+
 // args are the words of a command: those with "=" by name, the rest by place.
 type args struct {
 	rest  []string
@@ -50,8 +53,8 @@ func parse(ws []string) *args {
 			a.rest = append(a.rest, w)
 		case v == "null":
 			a.named = append(a.named, schemas.Field{Name: k})
-		case strings.Contains(v, `\n`):
-			a.named = append(a.named, schemas.Text(k, strings.ReplaceAll(v, `\n`, "\n")))
+		case strings.Contains(v, `\`):
+			a.named = append(a.named, schemas.Text(k, escapes.Replace(v)))
 		case strings.HasPrefix(v, "x*"): // a text of so many x
 			n, err := strconv.Atoi(v[2:])
 			if err == nil {

@@ -25,6 +25,7 @@ type draft struct {
 	body                    profile.Body
 	name, mark              string // of our block in it
 	ownerField              string
+	sets                    func(field string) bool // nil = any; see ownfield.go
 }
 
 // heard is what the CRM said stands in the description of an activity. Not known: it
@@ -148,7 +149,7 @@ func hashOf(text string) []byte {
 }
 
 // changed is what of a draft the CRM does not have, or is not to have any more. An
-// owner is never taken away.
+// owner is never taken away, nor is what nobody sets any more (B32).
 func changed(had []schemas.Field, d *draft) (out []schemas.Field) {
 	for _, f := range d.fields {
 		old, ok := find(had, f.Name)
@@ -157,7 +158,7 @@ func changed(had []schemas.Field, d *draft) (out []schemas.Field) {
 		}
 	}
 	for _, f := range had {
-		if _, ok := find(d.fields, f.Name); !ok && !blank(f.Value) && f.Name != d.ownerField {
+		if _, ok := find(d.fields, f.Name); !ok && !blank(f.Value) && f.Name != d.ownerField && (d.sets == nil || d.sets(f.Name)) {
 			out = set(out, f.Name, nil)
 		}
 	}

@@ -62,15 +62,41 @@ func (w *world) happening(ev *schemas.DialerEvent) error {
 	if ev.ContactID != nil {
 		h.ContactID = ev.ContactID
 	}
-	for _, f := range ev.Fields {
-		h.Fields = set(h.Fields, f.Name, f.Value)
-	}
+	h.hear(ev.Fields)
 	if h.Type == meetingBooked {
-		if _, ok := h.instant("starts_at"); !ok {
+		if _, starts := h.instant("starts_at"); !starts && !ok && h.cancelled() {
+			return w.neverBooked(h)
+		} else if !starts {
 			return pipeline.Rejectf(schemas.ReasonInvalid, "%s without the field starts_at, in ms since 1970", id)
 		}
 	}
 	return w.decideHappening(h)
+}
+
+// hear takes over what a word says. A meeting that is moved is as long as before, where
+// nobody says when it ends now.
+func (h *happening) hear(fields []schemas.Field) {
+	was, had := h.instant("starts_at")
+	end, ends := h.instant("ends_at")
+	for _, f := range fields {
+		h.Fields = set(h.Fields, f.Name, f.Value)
+	}
+	if _, said := find(fields, "ends_at"); said || !had || !ends || h.Type != meetingBooked {
+		return
+	}
+	if is, ok := h.instant("starts_at"); ok && is != was {
+		moved := ms(end + is - was)
+		h.Fields = set(h.Fields, "ends_at", &moved)
+	}
+}
+
+// neverBooked keeps a cancellation that comes before its meeting: what was said of the
+// meeting before that is told later, and must not book it.
+func (w *world) neverBooked(h *happening) error {
+	h.Status, h.Reason = schemas.StatusSkipped, "it was cancelled before it was booked"
+	put(w, happenings, kindHappening, h.ID, h)
+	_, err := w.tx.NextSequence("skipped events") // counted (P5)
+	return err
 }
 
 func news(had, fields []schemas.Field) bool {

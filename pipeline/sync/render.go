@@ -31,7 +31,9 @@ func (w *world) render(c *call, l *link, pr *profile.Profile) (*draft, error) {
 		rc.Disposition = *ev.Disposition
 	}
 	notes := act.Notes{Notes: textOf(ev.Notes), Summary: textOf(ev.Summary), KeyPoints: ev.KeyPoints, NextSteps: ev.NextSteps, Duration: rc.Duration,
-		Score: ev.Score, Sentiment: textOf(ev.Sentiment), TalkRatioAgent: ev.TalkRatioAgent}
+		Score: figure(ev.Score), Sentiment: textOf(ev.Sentiment), TalkRatioAgent: figure(ev.TalkRatioAgent)}
+	notes.Lines = append(notes.Lines, noFigure("Score", ev.Score)...)
+	notes.Lines = append(notes.Lines, noFigure("Talk Ratio", ev.TalkRatioAgent)...)
 	switch {
 	case !known: // a call is never lost over an owner (B16)
 		notes.Lines = append(notes.Lines, act.Line{Name: "Rep", Value: rep(ev.AgentName, ev.AgentEmail)})
@@ -60,7 +62,7 @@ func (w *world) render(c *call, l *link, pr *profile.Profile) (*draft, error) {
 		notes.Lines = append(notes.Lines, act.Line{Name: "Recording", Value: address})
 	}
 	d := &draft{provider: pr.Provider, object: a.Object, key: callKey(ev.CallID), identityField: a.IdentityField, identity: ev.CallID,
-		mark: ev.CallID, local: ev.CallID, table: tableCalls, began: ev.StartedAt, text: w.layout(&notes), body: a.Body, ownerField: a.OwnerField}
+		mark: ev.CallID, local: ev.CallID, table: tableCalls, began: ev.StartedAt, text: w.layout(&notes), body: a.Body, ownerField: a.OwnerField, sets: w.callSets(pr)}
 	d.fields, d.links = a.Render(rc)
 	for _, f := range outcome {
 		d.fields = set(d.fields, f.Name, f.Value)
@@ -341,9 +343,9 @@ func (w *world) callValue(ev *schemas.CallEvent, name string) *string {
 	case "sentiment":
 		return ev.Sentiment
 	case "score":
-		return number(ev.Score)
+		return number(figure(ev.Score))
 	case "talk_ratio_agent":
-		return number(ev.TalkRatioAgent)
+		return number(figure(ev.TalkRatioAgent))
 	case "recording_id":
 		return ev.RecordingID
 	case "recording_url":

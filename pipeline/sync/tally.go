@@ -46,7 +46,7 @@ func (w *world) tally(c *call) error {
 	if err != nil {
 		return err
 	}
-	now := member{Start: c.Event.StartedAt, Score: c.Event.Score}
+	now := member{Start: c.Event.StartedAt, Score: figure(c.Event.Score)}
 	if was && m.Start == now.Start && sameNumber(m.Score, now.Score) {
 		return nil
 	}

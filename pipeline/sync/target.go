@@ -65,6 +65,7 @@ func (w *world) writeHappening(h *happening, ps *person, t *schemas.EventTarget)
 	}
 	d := h.draft(t.Provider, target.Object)
 	d.identityField, d.text, d.body, d.ownerField = target.IdentityField, w.layout(&notes), target.Body, pr.Activity.OwnerField
+	d.sets = eventSets(pr, t, target)
 	d.fields, d.links = target.Render(rh)
 	for _, f := range h.mapped(t) {
 		d.fields = set(d.fields, f.Name, f.Value)
@@ -163,7 +164,7 @@ func (h *happening) value(name string) string {
 // writeRecord wants a record of the tenant's own kind.
 func (w *world) writeRecord(h *happening, l *link, t *schemas.EventTarget) error {
 	d := h.draft(t.Provider, t.Object)
-	d.fields = h.mapped(t)
+	d.fields, d.sets = h.mapped(t), eventSets(nil, t, nil)
 	if v, ok := find(t.Fields, "@identity"); ok && t.Object != "" {
 		d.identityField = textOf(v)
 	} else { // without, an answer that was lost would make two
