@@ -334,6 +334,9 @@ func (k *compiler) build(provider, object string, def *Line, m *schemas.FieldMap
 				k.bad("validations", mend, m.Field+": "+what)
 				continue
 			}
+			if ok := c.ok; l.Kind == KindMulti && m.Validations[i].Type == schemas.ValidEnum {
+				c.ok = func(v string) bool { return each(v, ok) }
+			}
 			l.checks = append(l.checks, c)
 		}
 	}

@@ -50,6 +50,9 @@ func (d dateReader) parse(e *Env, v string) (time.Time, bool, error) {
 			return at, true, nil
 		}
 	}
+	if ms, ok := millis(v); ok && d.format == epochMillis {
+		return time.UnixMilli(ms).UTC(), false, nil
+	}
 	if digits(v) {
 		return number(v)
 	}
@@ -71,6 +74,15 @@ func digits(v string) bool {
 		}
 	}
 	return v != ""
+}
+
+// millis reads milliseconds since 1970, or before: people are older than that.
+func millis(v string) (int64, bool) {
+	if !digits(strings.TrimPrefix(v, "-")) || len(v) > 15 {
+		return 0, false
+	}
+	ms, err := strconv.ParseInt(v, 10, 64)
+	return ms, err == nil
 }
 
 // number reads YYYYMMDD, or milliseconds since 1970.
@@ -227,12 +239,15 @@ func (t dateSFDC) forward(e *Env, v string) (string, error) {
 }
 
 func (t dateSFDC) inverse(e *Env, v string) (string, error) {
-	if t.format != "" && t.format != epochMillis {
-		at, day, err := dateReader{zone: t.zone}.read(e, v)
-		if err != nil {
-			return "", err
-		}
-		return t.dayOf(e, at, day).Format(formats[t.format]), nil
+	at, day, err := dateReader{zone: t.zone}.read(e, v)
+	if err != nil {
+		return "", err
 	}
-	return t.forward(e, v)
+	switch at = t.dayOf(e, at, day); t.format {
+	case "":
+		return at.Format(time.DateOnly), nil
+	case epochMillis: // of the midnight UTC of the day, as CRMs keep days so
+		return strconv.FormatInt(time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC).UnixMilli(), 10), nil
+	}
+	return at.Format(formats[t.format]), nil
 }

@@ -149,6 +149,7 @@ func (l *Line) out(e *Env, v *string) (*string, error) {
 		if _, ok := numeric(out); !ok {
 			return nil, invalid("it is no number")
 		}
+		out = plainNumber(out)
 	case KindBoolean:
 		b, err := truth(out)
 		if err != nil && l.Transform != schemas.TransformYesNo {
@@ -159,11 +160,25 @@ func (l *Line) out(e *Env, v *string) (*string, error) {
 	case KindMulti:
 		out = asSet(out)
 	}
-	out = cut(out, l.MaxLength)
+	if short := cut(out, l.MaxLength); short != out && !l.cuts() {
+		return nil, invalid("it is longer than its field, which takes %d characters", l.MaxLength)
+	} else {
+		out = short
+	}
 	if out == *v {
 		return v, nil
 	}
 	return &out, nil
+}
+
+// cuts says that the beginning of a value is worth having: that of a number, a date, an
+// address or a value of a list is another one.
+func (l *Line) cuts() bool {
+	switch l.Transform {
+	case schemas.TransformDateISO, schemas.TransformDateSFDC, schemas.TransformPhone, schemas.TransformPicklist, schemas.TransformYesNo:
+		return false
+	}
+	return l.Kind != KindNumber && l.Kind != KindBoolean && l.Kind != KindMulti && l.Role == profile.Plain
 }
 
 func (l *Line) inverse(e *Env, v string) (string, error) {

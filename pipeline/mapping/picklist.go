@@ -95,6 +95,17 @@ func joinSet(vs []string) string {
 	return strings.Join(out, ";")
 }
 
+// each reports whether something is so of each of several values with semicolons between
+// them (B31).
+func each(v string, is func(string) bool) bool {
+	for _, p := range strings.Split(v, ";") {
+		if p = strings.TrimSpace(p); p != "" && !is(p) {
+			return false
+		}
+	}
+	return true
+}
+
 // asSet is a multi-select value in one spelling.
 func asSet(v string) string {
 	var out []string

@@ -123,6 +123,19 @@ func numeric(s string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(s)
 }
 
+// plainNumber is a number without the blanks and noughts that people put before it: it is
+// to be one in JSON, too.
+func plainNumber(s string) string {
+	s, minus := strings.CutPrefix(strings.TrimSpace(s), "-")
+	if s = strings.TrimLeft(s, "0"); s == "" || s[0] < '0' || s[0] > '9' {
+		s = "0" + s
+	}
+	if minus {
+		return "-" + s
+	}
+	return s
+}
+
 // patterns keeps compiled patterns: many tenants have the same, and each takes some
 // kilobytes. It is replaced whole, never changed, so that all partitions may read it at
 // once; what it lacks is compiled anew, which costs time only.

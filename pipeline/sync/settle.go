@@ -115,6 +115,7 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 			return err
 		}
 	}
+	e, o := &edit{p: p}, w.lines.Object(l.Provider, l.Object)
 	for _, f := range st.Fields {
 		wanted, pending := find(l.Wanted, f.Name)
 		pending = pending && equal(wanted, f.Value)
@@ -131,6 +132,11 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 			}
 			if !w.s.echoes {
 				l.Known = set(l.Known, f.Name, f.Value)
+				if o != nil && o.Shared {
+					if err := w.heardByOthers(e, l, o, &f); err != nil {
+						return err
+					}
+				}
 			}
 			l.Refused = unset(l.Refused, f.Name)
 			if told && w.stoodOver(p, l, &f, before) {
@@ -139,6 +145,9 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 		case pending && st.Reason != schemas.ReasonCredentialLost: // that says nothing of the value
 			l.Refused = set(l.Refused, f.Name, f.Value)
 		}
+	}
+	if e.changed {
+		return w.store(e)
 	}
 	w.save(p)
 	return nil
