@@ -56,6 +56,8 @@ type Intents struct {
 	Reads  []Read
 	// Forget names Keys whose waiting writes are void.
 	Forget []Ref
+	// Void names fields that are written no more; the rest of what waits goes on.
+	Void []Void
 	// Restart names providers whose page sources begin anew: the stream lost its
 	// position.
 	Restart []string
@@ -79,6 +81,12 @@ type Drift struct {
 
 // Ref names one record of the outbox.
 type Ref struct{ Provider, Key string }
+
+// Void names fields of one record of the outbox, by the CRM's names.
+type Void struct {
+	Ref
+	Fields []string
+}
 
 // Settlement is what deliver tells sync of a write that came to an end.
 type Settlement struct {

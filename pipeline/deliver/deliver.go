@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/crmstream/crmstream/pipeline"
@@ -88,6 +89,11 @@ func (b *box) take(want pipeline.Intents) error {
 			return err
 		}
 	}
+	for i := range want.Void {
+		if err := b.takeOut(&want.Void[i]); err != nil {
+			return err
+		}
+	}
 	for i := range want.Writes {
 		if err := b.write(&want.Writes[i]); err != nil {
 			return err
@@ -143,6 +149,30 @@ func (b *box) withdraw(r pipeline.Ref) error {
 	}
 	e.Waiting, e.LinkOnly, e.Withdrawn = false, false, true
 	e.Fields, e.Associations = nil, nil
+	if e.Attempt != "" || e.MayArrive > b.tx.Now {
+		b.save(e)
+		return nil
+	}
+	b.tx.Store.Delete(b.t.Key(kindEntry, entryID(e.Provider, e.Key)))
+	return nil
+}
+
+// takeOut takes fields out of what waits of a record. What is on its way ends as it would.
+func (b *box) takeOut(v *pipeline.Void) error {
+	e, ok, err := b.entry(v.Provider, v.Key)
+	if err != nil || !ok || !e.Waiting {
+		return err
+	}
+	e.Fields = slices.DeleteFunc(e.Fields, func(f schemas.Field) bool { return slices.Contains(v.Fields, f.Name) })
+	if len(e.Fields) > 0 || len(e.Associations) > 0 {
+		b.save(e)
+		return nil
+	}
+	b.unqueue(e)
+	if err := b.count(e.Provider, -1); err != nil {
+		return err
+	}
+	e.Waiting = false
 	if e.Attempt != "" || e.MayArrive > b.tx.Now {
 		b.save(e)
 		return nil

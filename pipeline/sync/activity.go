@@ -324,6 +324,9 @@ func (w *world) settleActivity(st *pipeline.Settlement) error {
 		o.keep(w)
 		return nil
 	}
+	if c, is := o.(*loggedCall); is && st.Status == schemas.StatusCRMDeleted && a.ID == "" && len(c.Activities) == 1 {
+		return w.neverLogged((*call)(c), a)
+	}
 	newest := st.Revision >= a.Revision // nothing newer waits
 	if newest {
 		a.Status, a.Reason, a.At, a.Ended = st.Status, st.Message, w.tx.Now, st.Status

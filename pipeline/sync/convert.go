@@ -16,7 +16,7 @@ const (
 	kindConverted state.Kind = '5' // provider NUL object NUL id of a record that became another → that one's object NUL id
 	kindForbidden state.Kind = '7' // the same, of a record that is to come → ms: one that became it said that nobody may call
 
-	timerReread    byte = '5' // provider NUL object NUL id: it refused a write because it became another
+	timerReread    byte = '5' // provider NUL object NUL id: it refused a write because it became another, or was not there
 	timerConverted byte = '6' // person NUL call id, or "" for the first: those after it may stand on a record that became another
 )
 

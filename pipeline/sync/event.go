@@ -75,7 +75,7 @@ func (w *world) callEdited(ev *schemas.DialerEvent) error {
 		}
 		i, found := slices.BinarySearchFunc(c.Edits, f.Name, func(e callEdit, name string) int { return cmp.Compare(e.Name, name) })
 		switch {
-		case revision > 0 && revision <= c.Base, found && revision > 0 && revision <= c.Edits[i].Revision, found && revision == 0 && at <= c.Edits[i].At:
+		case revision > 0 && revision <= c.Base, found && revision > 0 && revision <= c.Edits[i].Revision, found && revision == 0 && (at < c.Edits[i].At || at == c.Edits[i].At && equal(e.Value, c.Edits[i].Value)):
 			continue // stale, or came before
 		case found:
 			c.Edits[i] = e

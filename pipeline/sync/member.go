@@ -78,7 +78,7 @@ func (w *world) writeMember(h *happening, l *link, t *schemas.EventTarget) (n in
 	}
 	m.Status = schemas.StatusPending
 	d := m.draft(t.Provider, pr.Member.Object)
-	d.identityField, d.identity, d.fields = member.Field, member.Value, fields
+	d.identityField, d.identity, d.fields, d.sets = member.Field, member.Value, fields, eventSets(nil, t, nil)
 	w.write(&m.Activities, l, d)
 	put(w, happenings, kindHappening, m.ID, m)
 	return 1, nil

@@ -21,9 +21,14 @@ func isRecordKey(key string) bool {
 	return strings.HasPrefix(key, recordPrefix) || strings.HasPrefix(key, formerPrefix)
 }
 
+// recordKeys are the keys under which writes to a record may wait.
+func recordKeys(p *person, l schemas.Link) []string {
+	return []string{recordKey(l.Object, l.ID), formerPrefix + p.ID + ":" + l.Object + ":" + l.ID}
+}
+
 // forgetWrites voids what waits for a person's record.
 func (w *world) forgetWrites(p *person, l schemas.Link) {
-	for _, key := range []string{recordKey(l.Object, l.ID), formerPrefix + p.ID + ":" + l.Object + ":" + l.ID} {
+	for _, key := range recordKeys(p, l) {
 		w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: l.Provider, Key: key})
 	}
 }

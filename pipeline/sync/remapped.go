@@ -2,7 +2,9 @@ package sync
 
 import (
 	"bytes"
+	"slices"
 
+	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/conflict"
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
@@ -56,8 +58,10 @@ func (w *world) remapped(what, after string) error {
 	return w.persons(after, what, func(p *person) error {
 		e := &edit{p: p, origin: conflict.Decided, at: w.tx.Now, snapshot: what == laterRead}
 		for i := range p.Links {
-			if o := w.lines.Object(p.Links[i].Provider, p.Links[i].Object); o != nil && p.Links[i].live() {
-				if err := w.readAnew(e, &p.Links[i], o); err != nil {
+			l := &p.Links[i]
+			if o := w.lines.Object(l.Provider, l.Object); o != nil && l.live() {
+				w.takeBack(e, l, o)
+				if err := w.readAnew(e, l, o); err != nil {
 					return err
 				}
 			}
@@ -65,11 +69,35 @@ func (w *world) remapped(what, after string) error {
 		if e.changed {
 			return w.store(e)
 		}
+		if e.dirty {
+			w.save(p)
+		}
 		if what == laterMapped {
 			return w.writeLacking(p)
 		}
 		return nil
 	})
+}
+
+// takeBack takes fields out of the queue that no line writes any more: who takes a line
+// out because it writes the wrong thing wants it to end at once.
+func (w *world) takeBack(e *edit, l *link, o *mapping.Object) {
+	var void []string
+	for _, f := range l.Wanted {
+		if !slices.ContainsFunc(o.Lines, func(m *mapping.Line) bool { return m.CRM == f.Name && m.Outbound() }) {
+			void = append(void, f.Name)
+		}
+	}
+	if len(void) == 0 {
+		return
+	}
+	for _, name := range void {
+		l.Wanted = unset(l.Wanted, name)
+	}
+	e.dirty = true
+	for _, key := range recordKeys(e.p, l.record()) {
+		w.want.Void = append(w.want.Void, pipeline.Void{Ref: pipeline.Ref{Provider: l.Provider, Key: key}, Fields: void})
+	}
 }
 
 // readAnew takes what a record is known to hold for what the mapping says now, where the

@@ -146,7 +146,9 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 			l.Refused = set(l.Refused, f.Name, f.Value)
 		}
 	}
-	if e.changed {
+	if e.changed { // an answer brings about no write by itself
+		e.silent = true
+		w.timer(w.tx.Now, timerAgain, p.ID)
 		return w.store(e)
 	}
 	w.save(p)
