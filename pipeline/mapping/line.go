@@ -158,7 +158,9 @@ func (l *Line) out(e *Env, v *string) (*string, error) {
 			out = b
 		}
 	case KindMulti:
-		out = asSet(out)
+		if out = asSet(out); out == "" {
+			return nil, nil // signs between no values
+		}
 	}
 	if short := cut(out, l.MaxLength); short != out && !l.cuts() {
 		return nil, invalid("it is longer than its field, which takes %d characters", l.MaxLength)

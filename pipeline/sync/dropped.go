@@ -19,7 +19,7 @@ func notTaken(message string) string {
 		}
 		message = message[:at] + "…"
 	}
-	return "not written: " + message
+	return notWritten + message
 }
 
 // fieldsDropped remembers values that a CRM refused, and went on without: they are not

@@ -43,15 +43,21 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 		v, has, wrong := w.outward(p, m)
 		if wrong != "" {
 			if known, told := find(l.Known, m.CRM); told && equal(known, p.value(m.Dialer)) {
+				warned = l.writable(m) || warned
 				continue // it is what stands there, as it was spelled there
 			}
-			warned = l.warn(m, "not written: "+wrong) || warned
+			warned = l.warn(m, notWritten+wrong) || warned
 			if m.Required && missing == nil {
 				missing, why = m, wrong
 			}
 			continue
 		}
 		if !has {
+			if p.emptied(l, m) {
+				warned = l.warn(m, notWritten+"the CRM needs a value, and keeps the one that it has") || warned
+			} else {
+				warned = l.writable(m) || warned
+			}
 			continue
 		}
 		if refused, ok := find(l.Refused, m.CRM); ok && m.Alike(w.env, refused, v) {
@@ -60,9 +66,11 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 		known, told := find(l.Known, m.CRM)
 		if wanted, pending := find(l.Wanted, m.CRM); pending {
 			if m.Alike(w.env, wanted, v) {
+				warned = l.writable(m) || warned
 				continue // on its way
 			}
 		} else if told && m.Alike(w.env, known, v) || !told && m.Inbound() && m.Role != profile.DoNotCall && blank(v) {
+			warned = l.writable(m) || warned
 			continue
 		}
 		if told && m.Inbound() && !blank(known) && equal(known, p.value(m.Dialer)) && !m.Reads(w.env, *known) {
@@ -92,6 +100,14 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 	w.want.Writes = append(w.want.Writes, pipeline.Write{Provider: l.Provider, Account: acc.ID, Object: l.Object, Key: recordKey(l.Object, l.ID), ID: l.ID,
 		Fields: fields, Priority: priority, Revision: l.Revision, Drops: true, Needs: needs})
 	return warned
+}
+
+// emptied says that the dialer has emptied a field that the CRM needs, and that the CRM
+// still has a value.
+func (p *person) emptied(l *link, m *mapping.Line) bool {
+	f, has := p.field(m.Dialer)
+	known, told := find(l.Known, m.CRM)
+	return m.Required && has && blank(f.Value) && f.From != l.Provider && told && !blank(known)
 }
 
 // tellAgain writes to a CRM what it has just said, as it said it.

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"sort"
+	"strings"
 
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
@@ -20,6 +21,18 @@ func (l *link) warn(m *mapping.Line, why string) (changed bool) {
 		return false
 	}
 	return true
+}
+
+// notWritten begins a warning of the way to the CRM.
+const notWritten = "not written: "
+
+// writable takes a warning of the way to the CRM back: the value is there, is on its way,
+// or is none.
+func (l *link) writable(m *mapping.Line) (changed bool) {
+	if old, had := find(l.Warnings, m.Dialer); had && strings.HasPrefix(*old, notWritten) {
+		return l.warn(m, "")
+	}
+	return false
 }
 
 func (w *world) warn(e *edit, l *link, m *mapping.Line, why string) {
