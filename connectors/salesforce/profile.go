@@ -114,7 +114,7 @@ var theProfile = &profile.Profile{
 		{Type: "voicemail_dropped", Provider: name, Target: "task"},
 	},
 	FindsByPhone: true,
-	Deal:         profile.Deal{Object: opportunity, Stage: "StageName", Closed: "IsClosed"},
+	Deal:         profile.Deal{Object: opportunity, Stage: "StageName", Listed: true, Closed: "IsClosed"},
 	Member:       profile.Member{Object: "CampaignMember", Campaign: "CampaignId", Person: map[string]string{lead: "LeadId", contact: "ContactId"}},
 	New: profile.NewPerson{Object: lead, Phone: "Phone", Fields: []schemas.Field{
 		schemas.Text("Company", "Unknown"), schemas.Text("LastName", "Unknown")}},

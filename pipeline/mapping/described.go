@@ -205,6 +205,7 @@ func (b *Base) Against(cfg *schemas.TenantConfig, ds []Described) []Problem {
 				k.against(d, l)
 			}
 		}
+		k.stages(d)
 	}
 	return k.ps
 }

@@ -73,7 +73,7 @@ func sf() *profile.Profile {
 			}},
 		},
 		Events: []schemas.EventTarget{{Type: "meeting_booked", Provider: "sf", Target: "event"}, {Type: "voicemail_dropped", Provider: "sf", Target: "task"}},
-		Deal:   profile.Deal{Object: "Opportunity", Stage: "StageName", Closed: "IsClosed"},
+		Deal:   profile.Deal{Object: "Opportunity", Stage: "StageName", Listed: true, Closed: "IsClosed"},
 		Member: profile.Member{Object: "CampaignMember", Campaign: "CampaignId", Person: map[string]string{"Lead": "LeadId", "Contact": "ContactId"}},
 		New:    profile.NewPerson{Object: "Lead", Phone: "Phone", Fields: []schemas.Field{schemas.Text("LastName", "Unknown")}},
 		Limits: profile.Limits{Upsert: 4, Update: 4, Create: 2, Read: 4, InFlight: 2},

@@ -28,6 +28,8 @@ func (w *world) later(id string) error {
 		return w.followOwner(rest)
 	case laterLoaded:
 		return w.writeLoaded(rest)
+	case laterTables:
+		return w.remapRows(rest)
 	case laterMapped, laterRead:
 		return w.remapped(what+"\x00", rest)
 	}

@@ -15,6 +15,7 @@ import (
 // What timerLater does for a mapping that has changed.
 const (
 	laterMapped = "mapped\x00"   // person: what the CRMs said is read anew, and what they lack is written
+	laterTables = "tables\x00"   // row: what the CRMs said of companies and deals is read anew
 	laterRead   = "remapped\x00" // person: likewise, but a load that runs is to end before anything is written
 )
 
@@ -50,6 +51,7 @@ func (w *world) remap() error {
 		}
 	}
 	w.timer(w.tx.Now, timerLater, what)
+	w.timer(w.tx.Now, timerLater, laterTables)
 	return nil
 }
 

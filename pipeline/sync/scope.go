@@ -3,7 +3,6 @@ package sync
 import (
 	"slices"
 
-	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"

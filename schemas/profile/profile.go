@@ -195,6 +195,9 @@ const At = "@at"
 type Deal struct {
 	Object string // "Opportunity", "deals"; "" = none
 	Stage  string // field
+	// Listed says that the description of Stage has all stages, in the order in which deals
+	// go through them.
+	Listed bool
 	// Closed is the field that says whether it is; a deal that does not say is moved only
 	// out of stages that the rule names.
 	Closed string
