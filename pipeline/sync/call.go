@@ -316,11 +316,14 @@ func (w *world) target(ps *person, provider string, a *activity) (target *link) 
 	pr, _ := w.profile(provider)
 	for i := range ps.Links {
 		l := &ps.Links[i]
-		if l.Provider != provider || !l.live() {
+		if l.Provider != provider || l.Deleted {
 			continue
 		}
 		if a != nil && a.Person.Object == l.Object && a.Person.ID == l.ID {
-			return l
+			return l // out of scope, too: what was logged is edited where it is
+		}
+		if !l.live() {
+			continue
 		}
 		o, ok := pr.ObjectByName(l.Object)
 		if !ok {
