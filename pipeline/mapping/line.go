@@ -51,7 +51,8 @@ func (l *Line) Inbound() bool { return l.Direction != profile.Outbound }
 // Outbound says whether values go from the dialer to the CRM.
 func (l *Line) Outbound() bool { return l.Direction != profile.Inbound }
 
-func empty(v *string) bool { return v == nil || *v == "" }
+// empty says that there is no value: blanks are none, and CRMs make nothing of them.
+func empty(v *string) bool { return v == nil || strings.TrimSpace(*v) == "" }
 
 // In turns a value of the CRM into one of the dialer. Where the error is an *Invalid,
 // the value is the raw one: it is kept, and the record gets a warning.
@@ -253,7 +254,7 @@ func (l *Line) same(e *Env, a, b string) bool {
 	case l.Kind == KindMulti:
 		return asSet(a) == asSet(b)
 	}
-	return false
+	return strings.TrimSpace(a) == strings.TrimSpace(b) // CRMs take the blanks around a text away
 }
 
 // Echo reports whether the CRM's value is what the dialer's value is there: cut, or

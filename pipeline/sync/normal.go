@@ -37,7 +37,8 @@ func (w *world) inward(m *mapping.Line, v *string) (out *string, why string, err
 
 func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
-func blank(s *string) bool { return s == nil || *s == "" }
+// blank says that there is no value: blanks are none, and CRMs make nothing of them.
+func blank(s *string) bool { return s == nil || strings.TrimSpace(*s) == "" }
 
 func truth(s *string) bool {
 	if s == nil {
