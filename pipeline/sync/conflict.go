@@ -312,7 +312,8 @@ func (w *world) listens(l *link, name string) bool {
 // has by now: no other is known to have been taken after it.
 func (l *link) wasOurs(env *mapping.Env, m *mapping.Line, v *string, at int64) (is, stands bool) {
 	i := slices.IndexFunc(l.Sent, func(s sentValue) bool {
-		return s.Name == m.CRM && (s.Until == 0 || at <= s.Until+conflict.Tolerance) && m.Alike(env, s.Value, v)
+		return s.Name == m.CRM && (s.Until == 0 || at <= s.Until+conflict.Tolerance) && m.Alike(env, s.Value, v) &&
+			(!s.Landed || m.Outbound()) // a line that only reads hears what another one wrote
 	})
 	if i < 0 {
 		return false, false
