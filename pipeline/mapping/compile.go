@@ -3,6 +3,7 @@ package mapping
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/crmstream/crmstream/pipeline/near"
@@ -331,7 +332,7 @@ func (k *compiler) build(provider, object string, def *Line, m *schemas.FieldMap
 		for i := range m.Validations {
 			c, what, mend := newCheck(&m.Validations[i], &k.patterns)
 			if what != "" {
-				k.bad("validations", mend, m.Field+": "+what)
+				k.bad("validations["+strconv.Itoa(i)+"]", mend, m.Field+": "+what)
 				continue
 			}
 			if ok := c.ok; l.Kind == KindMulti && m.Validations[i].Type == schemas.ValidEnum {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/crmstream/crmstream/pipeline/near"
+	"github.com/crmstream/crmstream/pipeline/phone"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -40,7 +41,11 @@ func (k *compiler) transform(l, def *Line, m *schemas.FieldMapping) {
 	}
 	for i := range m.Args {
 		if !slices.Contains(argsOf[name], m.Args[i].Name) {
-			k.bad("args", near.DidYouMean(m.Args[i].Name, argsOf[name]), "the transform "+name+" takes no "+quote(m.Args[i].Name))
+			mend := "leave it out: it takes nothing"
+			if len(argsOf[name]) > 0 {
+				mend = near.DidYouMean(m.Args[i].Name, argsOf[name])
+			}
+			k.bad("args", mend, "the transform "+name+" takes no "+quote(m.Args[i].Name))
 		}
 	}
 	if m.Script != "" && name != schemas.TransformCustom || m.Inverse != "" && name != schemas.TransformCustom {
@@ -58,8 +63,8 @@ func (k *compiler) transform(l, def *Line, m *schemas.FieldMapping) {
 		l.rule = nil
 	case schemas.TransformPhone:
 		country := strings.ToUpper(arg(m, "country"))
-		if country != "" && len(country) != 2 {
-			k.bad("args", "two letters, such as US", "country is "+quote(country))
+		if country != "" && !phone.KnownCountry(country) {
+			k.bad("args", "two letters of ISO 3166, such as US or GB", "country is "+quote(country))
 		}
 		l.rule = phoneE164{country}
 		if l.checks == nil {
@@ -116,7 +121,7 @@ func (k *compiler) picklist(l *Line, m *schemas.FieldMapping) {
 	t := picklist{pairs: m.Picklist}
 	l.rule = t
 	if len(t.pairs) == 0 {
-		k.bad("picklist", "picklist: {DIALER: CRM, …}", m.Field+" has the transform picklist_map and no picklist")
+		k.bad("picklist", "transform: {picklist_map: {DIALER: CRM}}", m.Field+" has the transform picklist_map and no picklist")
 	}
 	for _, p := range t.pairs {
 		if p.Dialer == "" || p.CRM == "" {

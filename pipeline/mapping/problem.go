@@ -7,7 +7,8 @@ type Problem struct {
 	// List and Index name the entry: "mappings" 3; Index is -1 for a setting of the whole.
 	List  string
 	Index int
-	// Part is the setting of the entry, by its name in the record: "transform". "" = the entry.
+	// Part is the setting of the entry, by its name in the record: "transform", or
+	// "validations[1]". "" = the entry.
 	Part string
 	What string
 	Mend string // what to write instead; "" if What says it

@@ -72,7 +72,7 @@ func newCheck(v *schemas.Validation, known *patterns) (c check, what, mend strin
 	case schemas.ValidEnum:
 		or("It is none of the values that may be")
 		if len(v.Values) == 0 {
-			return c, "enum names no value", "values: [New, Working]"
+			return c, "enum names no value", "enum: [New, Working]"
 		}
 		c.ok = oneOf(v.Values)
 	default:

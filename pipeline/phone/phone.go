@@ -58,6 +58,12 @@ func keep(k key, v string) {
 	cache.young[k] = v
 }
 
+// KnownCountry reports whether a country (ISO alpha-2) has numbers of its own. Without
+// one no national number can be read.
+func KnownCountry(country string) bool {
+	return phonenumbers.GetCountryCodeForRegion(country) != 0
+}
+
 // National returns the digits of a number in E.164 as they are dialled within its
 // country, without what is dialled before them there; "" if it is none.
 func National(e164 string) string {

@@ -28,7 +28,7 @@ func conflictsListCommand() *cobra.Command {
 	var tenant string
 	var all bool
 	cmd := &cobra.Command{
-		Use: "list", Short: "List what waits, the oldest first", Args: cobra.NoArgs,
+		Use: "list [--tenant TENANT]", Short: "List what waits, the oldest first", Args: cobra.NoArgs,
 		Example: "  crmstream conflicts list --tenant acme",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			x, stop, err := inbox(&at)
@@ -130,6 +130,9 @@ func conflictsResolveCommand() *cobra.Command {
 			case "drift", "new_field":
 				if take != "crm" || same || apart || empty {
 					return &exitError{exitInput, errors.New("say --take crm: the CRM's field is as it is meant; or mend what conflicts show says")}
+				}
+				if mend := whole(c.DialerValue); kind == "drift" && !strings.Contains(mend, "--take crm") { // the pipeline would refuse it
+					return found("%s can't be accepted as it is: %s", id, mend)
 				}
 				a.Kind = schemas.ActionResolveConflict
 				a.Fields = append(a.Fields, schemas.Text("take", take))

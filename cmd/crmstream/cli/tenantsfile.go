@@ -275,7 +275,11 @@ func tenantsHistoryCommand() *cobra.Command {
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "version %d  %s%s\n", c.Version, time.UnixMilli(c.AppliedAt).UTC().Format(time.RFC3339), what)
 				if !c.Removed {
-					for _, l := range tenants.Diff(&old, c) {
+					lines := tenants.Diff(&old, c)
+					if len(lines) == 0 {
+						lines = []string{"nothing differs from the version before"}
+					}
+					for _, l := range lines {
 						fmt.Fprintln(cmd.OutOrStdout(), "  "+l)
 					}
 					old = *c

@@ -128,7 +128,7 @@ func TestMistakesOfAMapping(t *testing.T) {
 		{"mapping:\n  contact:\n    manager: {to: Lead.Owner.Email, direction: outbound}\n", "Lead.Owner.Email can't be written|direction: inbound"},
 		{"mapping:\n  contact:\n    owner_email: {transform: lowercase}\n", "takes no transform|leave it out"},
 		{"mapping:\n  contact:\n    other: {to: Lead.Phone, direction: outbound}\n", "both write salesforce.Lead.Phone|direction: inbound"},
-		{"mapping:\n  contact:\n    lead_status: {transform: picklist_map}\n", "no picklist|picklist: {DIALER: CRM"},
+		{"mapping:\n  contact:\n    lead_status: {transform: picklist_map}\n", "no picklist|transform: {picklist_map: {DIALER: CRM}}"},
 		{"mapping:\n  contact:\n    lead_status: {transform: {picklist_map: {a: x, b: x, c: \"\"}}}\n", "has an empty value"},
 		{"mapping:\n  contact:\n    birthday: {to: Lead.B__c, transform: {date_iso: {locale: english}}}\n", "locale is \"english\"|en-GB"},
 		{"mapping:\n  contact:\n    birthday: {to: Lead.B__c, transform: {date_iso: {locle: en-GB}}}\n", "takes no \"locle\"|did you mean locale?"},
@@ -158,6 +158,25 @@ func TestMistakesOfAMapping(t *testing.T) {
 		{"stages: [{object: Opportunity, to: Demo}]\n", "8:11|move every deal|when:"},
 		{"dispositions: {Busy: {CallDisposition: Busy, stage: Demo}}\n", "OBJECT.STAGE, or never"},
 		{"dispositions: {Busy: Connected}\n", "is a mapping of the CRM's fields"},
+		{"dispositions: {Busy: {hubspot: {x: y}}}\n", "the tenant has no CRM \"hubspot\"|one of those under crm: salesforce"},
+		{"events: {meeting_booked: {hubspot: event}}\n", "8:36|the tenant has no CRM \"hubspot\"|salesforce"},
+		{"mapping:\n  contact:\n    nickname: {to: hubspot.contacts.nick}\n", "10:20|the tenant has no CRM \"hubspot\"|salesforce"},
+		{"mapping:\n  contact:\n    email: {validate: [required, {enum: []}]}\n", "10:35|enum names no value|enum: [New, Working]"},
+		{"mapping:\n  contact:\n    title: {transform: {lowercase: {x: y}}}\n", "takes no \"x\"|it takes nothing"},
+		{"mapping:\n  contact:\n    phone: {transform: {phone_e164: {country: UK}}}\n", "country is \"UK\"|GB"},
+		{"mapping:\n  contact:\n    title: {required: maybe}\n    email: 7\ncalls: {skip: missed}\n", "10:23|neither true nor false|11:12|off, on, or a mapping|12:15|must be a list"},
+		{"mapping:\n  contact:\n    nickname: {to: Lead.Nick__c, direction: inbound, transform: {custom: \"(() => { while (true) {} })()\"}}\n", "10:54|it took too long|ends soon"},
+		{"mapping:\n  contact:\n    nickname: {to: Lead.Nick__c, direction: inbound, transform: {custom: \"(() => { let a = []; while (true) a.push(new Array(100000).fill(value)) })()\"}}\n", "out of memory"},
+		{"conflicts: {emial: crm_wins}\n", "8:13|no mapping has the field \"emial\"|did you mean email?"},
+		{"country: UK\n", "8:1|country is \"UK\"|such as US or GB"},
+		{"dedupe: [{fuzzy_name_company: {threshold: 200%}}]\n", "threshold is no number: \"200%\"|such as 0.95"},
+		{"calls: {default_owner: bob, recording_base: ftp//x}\n", "calls.default_owner is \"bob\"|e-mail|calls.recording_base is \"ftp//x\"|https://"},
+		{"owners: {ann: bob}\n", "8:10|\"ann\" is \"bob\"|ann@"},
+		{"owners: &o {a@x: b@y}\nconflicts: *o\n", "9:12|references (*NAME and <<) are not read here|write it out"},
+		{"mapping:\n  contact:\n    title: {<<: *o}\n", "references (*NAME and <<) are not read here"},
+		{"owners:\n\ta: b\n", "9:1|a tab where blanks are expected|indent by blanks"},
+		{"tenant: beta\n", "8:1|\"tenant\" stands here twice, first at 1:1|keep one"},
+		{"owners: [\n", "can't be read as YAML|look at the quotes"},
 	} {
 		_, got := read(t, head+tt.doc)
 		for i, part := range strings.Split(tt.want, "|") {
@@ -171,6 +190,36 @@ func TestMistakesOfAMapping(t *testing.T) {
 	}
 	if _, got := read(t, strings.Replace(head, "    account:", "    scope: {Lead: {where: \"Status IN (New\"}, Leed: off}\n    account:", 1)); !strings.Contains(got, "acme.yaml:5:27") || !strings.Contains(got, "a comma or ) is missing") || !strings.Contains(got, "did you mean Lead?") {
 		t.Errorf("scope: %s", got)
+	}
+}
+
+// What no parser should see is said in a line; what only looks foreign is read.
+func TestForeignFiles(t *testing.T) {
+	for name, tt := range map[string]struct{ src, want string }{
+		"empty":           {"", "no tenant in it"},
+		"only a comment":  {"# acme\n", "no tenant in it"},
+		"UTF-16":          {"t\x00e\x00n\x00", "no text in UTF-8"},
+		"Latin 1":         {head + "owners: {\xe4@x: b@y}\n", "no text in UTF-8"},
+		"many lines":      {head + strings.Repeat("# x\n", 5000), "acme.yaml:1:1 the document has more than 5000 lines or 256 KiB → one document for each tenant"},
+		"a long line":     {head + "---\ntenant: " + strings.Repeat("x", 256<<10), "acme.yaml:9:1"},
+		"byte order mark": {"\ufeff" + head, ""},
+		"CR LF":           {strings.ReplaceAll(head, "\n", "\r\n"), ""},
+		"many documents":  {head + strings.Repeat("---\n"+strings.Repeat("# x\n", 4000), 3), ""},
+	} {
+		_, got := read(t, tt.src)
+		if got = strings.Join(strings.Fields(got), " "); tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// Alike names link nobody unless the tenant says so, in whatever form the step stands (B2).
+func TestFuzzyStepSuggests(t *testing.T) {
+	for doc, want := range map[string]string{"fuzzy_name_company": "suggest", "{fuzzy_name_company: {threshold: 0.9}}": "suggest",
+		"{fuzzy_name_company: {action: link}}": "link", "{fuzzy_name_company: link}": "link", "{email: {}}": "link"} {
+		if got := mustRead(t, head+"dedupe: ["+doc+"]\n").Config.Dedupe[0].Action; got != want {
+			t.Errorf("%s: %s, want %s", doc, got, want)
+		}
 	}
 }
 
@@ -221,6 +270,15 @@ func TestWarnings(t *testing.T) {
 	}
 	if d := mustRead(t, head+"mapping:\n  contact:\n    title: {to: Lead.Title, direction: inbound}\n"); len(d.Warnings) > 0 {
 		t.Errorf("a field of the defaults: %v", d.Warnings)
+	}
+	for script, want := range map[string]string{
+		"({a: value})": "its result is of the type object", "wert.trim()": "'wert' is not defined", "(() => { throw new Error('no') })()": "no",
+		"value.trim()": "", "(() => { if (value !== '42') throw new Error('no'); return 'x' })()": "", // what takes some values alone may do so
+	} {
+		got := mustRead(t, head+"mapping:\n  contact:\n    title: {direction: inbound, transform: {custom: \""+script+"\"}}\n").Warnings
+		if len(got) > 0 != (want != "") || want != "" && !strings.Contains(got.Error(), "the script of title fails with each text that was tried") || want != "" && !strings.Contains(got.Error(), want) {
+			t.Errorf("%s: %v, want %q", script, got, want)
+		}
 	}
 }
 

@@ -1,12 +1,15 @@
 package config
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/strictyaml"
 	"github.com/crmstream/crmstream/connectors"
 	"github.com/crmstream/crmstream/pipeline/mapping"
+	"github.com/crmstream/crmstream/pipeline/near"
 	"github.com/crmstream/crmstream/pipeline/script"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
@@ -49,7 +52,7 @@ func zone(name string) *time.Location {
 }
 
 // rules reads what a document says beside accounts, and checks all of it.
-func (d *tenantDoc) rules(p *strictyaml.Places, tc *schemas.TenantConfig, providers []connectors.Provider, check func(script string) string) (*reader, strictyaml.Mistakes) {
+func (d *tenantDoc) rules(p *strictyaml.Places, tc *schemas.TenantConfig, providers []connectors.Provider, host *script.Host) (*reader, strictyaml.Mistakes) {
 	r := &reader{p: p, profiles: profiles(providers), crms: sortedKeys(d.CRM)}
 	paths := map[string][]string{"locale/whole": {"locale"}, "currency/whole": {"currency"}, "primary_crm/whole": {"primary"}, "conflict_default/whole": {"conflicts.default"}, "calls/whole": {"calls"}}
 	tc.Locale, tc.Currency, tc.PrimaryCRM = d.Locale, strings.ToUpper(d.Currency), d.Primary
@@ -59,6 +62,7 @@ func (d *tenantDoc) rules(p *strictyaml.Places, tc *schemas.TenantConfig, provid
 			tc.ConflictDefault = d.Conflicts[name]
 			continue
 		}
+		r.conflictField(name)
 		tc.ConflictFields = append(tc.ConflictFields, schemas.Text(name, d.Conflicts[name]))
 		paths["conflict_fields"] = append(paths["conflict_fields"], "conflicts."+name)
 	}
@@ -75,25 +79,74 @@ func (d *tenantDoc) rules(p *strictyaml.Places, tc *schemas.TenantConfig, provid
 	tc.Events, paths["events"] = r.events(d.Events)
 	tc.Stages, paths["stages"] = r.stages(d.Stages)
 	for i := range r.lines {
-		r.scripts(i, check)
+		r.scripts(i, host)
 	}
-	return r, r.check(mapping.NewBase(r.profiles, zone), tc, paths)
+	warnings := r.check(mapping.NewBase(r.profiles, zone), tc, paths)
+	return r, append(warnings, r.warnings...)
 }
 
-// scripts says what is wrong with the scripts of a line before they are ever run.
-func (r *reader) scripts(i int, check func(script string) string) {
-	m := &r.lines[i].v
-	if m.Transform != schemas.TransformCustom {
-		return
+// conflictField looks whether a strategy is of a field that there is: a slip would leave
+// the field that was meant without one.
+func (r *reader) conflictField(name string) {
+	known := mapping.NewBase(r.profiles, zone).Fields()
+	for i := range r.lines {
+		if r.lines[i].v.Entity == schemas.EntityContact {
+			known = append(known, r.lines[i].v.Field)
+		}
 	}
-	for part, src := range map[string]string{".transform": m.Script, ".inverse": m.Inverse} {
-		if strings.TrimSpace(src) == "" {
+	if !slices.Contains(known, name) {
+		slices.Sort(known)
+		r.bad("conflicts."+name, near.DidYouMean(name, slices.Compact(known)), "no mapping has the field "+quote(name))
+	}
+}
+
+// scripts says what is wrong with the scripts of a line before any value of a CRM is in
+// them: what can't be read, what never ends, and what fails whatever it is given.
+func (r *reader) scripts(i int, host *script.Host) {
+	m := &r.lines[i].v
+	if m.Transform != schemas.TransformCustom || i > 0 && r.lines[i-1].path == r.lines[i].path {
+		return // the same line for another kind of record was looked at
+	}
+	for _, part := range []struct{ at, src string }{{".transform", m.Script}, {".inverse", m.Inverse}} {
+		if strings.TrimSpace(part.src) == "" || len(part.src) > script.MaxScript {
 			continue
 		}
-		if wrong := check(src); wrong != "" {
-			r.bad(r.lines[i].path+part, "an expression of JavaScript in which the input is called value", "the script of "+m.Field+" can't be read: "+wrong)
+		at, what := r.lines[i].path+part.at, "the script of "+m.Field
+		if wrong := host.Check(part.src); wrong != "" {
+			r.bad(at, "an expression of JavaScript in which the input is called value", what+" can't be read: "+wrong)
+			continue
+		}
+		switch err := tried(host, part.src); {
+		case errors.Is(err, mapping.ErrCutOff):
+			r.bad(at, "an expression that ends soon, and without much memory, for any text", what+" was tried: "+err.Error())
+		case err != nil:
+			r.warnings = append(r.warnings, r.p.Mistake(at, what+" fails with each text that was tried, such as "+quote(trials[0])+": "+err.Error(),
+				"an expression of JavaScript that gives a text, a number, true, false or null; examples under tests: show what it does"))
 		}
 	}
+}
+
+// trials are what a script is tried with.
+var trials = []string{"Ann Lee", "42", "2024-01-15", "true"}
+
+// tried runs a script on the trials: the error is that it was cut off at one of them, or
+// else that of the first if all of them fail.
+func tried(host *script.Host, src string) (failed error) {
+	worked := false
+	for _, v := range trials {
+		_, err := host.Run(src, &v)
+		if errors.Is(err, mapping.ErrCutOff) {
+			return err
+		}
+		worked = worked || err == nil
+		if failed == nil {
+			failed = err
+		}
+	}
+	if worked {
+		return nil
+	}
+	return failed
 }
 
 // Documents reads the tenants of a file: one document each. Version and AppliedAt of
@@ -106,7 +159,7 @@ func Documents(file string, src []byte, servers map[string]string, providers []c
 		return docs[len(docs)-1]
 	})
 	if err != nil {
-		return nil, err
+		return nil, furtherMistakes(err, docs, places, providers)
 	}
 	host := script.New(script.Options{})
 	defer host.Close()
@@ -119,7 +172,7 @@ func Documents(file string, src []byte, servers map[string]string, providers []c
 			ms = append(ms, places[i].Mistake("tenant", "the tenant "+quote(d.Tenant)+" stands in this file twice", ""))
 		}
 		seen[d.Tenant] = true
-		r, warnings := d.rules(places[i], &tc, providers, host.Check)
+		r, warnings := d.rules(places[i], &tc, providers, host)
 		mistakes = append(append(append(mistakes, ms...), r.mistakes...), places[i].Mistakes()...)
 		tc.Document = places[i].Source
 		doc := Document{Config: tc, Tests: r.tests, Warnings: warnings, places: places[i]}
@@ -132,6 +185,28 @@ func Documents(file string, src []byte, servers map[string]string, providers []c
 		mistakes = append(mistakes, strictyaml.Mistake{File: file, What: "no tenant in it", Mend: "tenant: NAME"})
 	}
 	return out, mistakes.Err()
+}
+
+// furtherMistakes adds to those of the form what the parts that have several forms show:
+// whoever mends a file wants to know all at once. What only the whole tells is not looked
+// at, since a part that could not be read would be missed all over it.
+func furtherMistakes(err error, docs []*tenantDoc, places []*strictyaml.Places, providers []connectors.Provider) error {
+	var all strictyaml.Mistakes
+	if !errors.As(err, &all) {
+		return err
+	}
+	for i, p := range places {
+		before := len(p.Mistakes())
+		if d := docs[i]; len(d.CRM) > 0 {
+			r := &reader{p: p, profiles: profiles(providers), crms: sortedKeys(d.CRM)}
+			r.mapping(d.Mapping)
+			r.dedupe(d.Dedupe)
+			r.dispositions(d.Dispositions)
+			r.events(d.Events)
+			all = append(append(all, r.mistakes...), p.Mistakes()[before:]...)
+		}
+	}
+	return all
 }
 
 // Tenants are the configurations of Documents.

@@ -56,6 +56,7 @@ type reader struct {
 	lines    []placed[schemas.FieldMapping]
 	tests    []Test
 	mistakes []strictyaml.Mistake
+	warnings []strictyaml.Mistake
 }
 
 func (r *reader) bad(path, mend, what string) {
@@ -291,6 +292,10 @@ func (r *reader) target(entity, text string, n strictyaml.Node) (t target, ok bo
 	first, rest, _ := strings.Cut(text, ".")
 	for _, p := range r.profiles {
 		if p.Provider == first {
+			if !slices.Contains(r.crms, first) {
+				n.Wrong("one of those under crm: "+strings.Join(r.crms, ", "), "the tenant has no CRM %q", first)
+				return t, false
+			}
 			t.provider = first
 			t.object, t.field, _ = strings.Cut(rest, ".")
 			return t, true
@@ -320,6 +325,9 @@ func (r *reader) target(entity, text string, n strictyaml.Node) (t target, ok bo
 
 // partOf is what a part of a mapping's record is called in the document.
 func partOf(part string) string {
+	if rule, ok := strings.CutPrefix(part, "validations"); ok {
+		return ".validate" + rule
+	}
 	switch part {
 	case "":
 		return ""
@@ -329,8 +337,6 @@ func partOf(part string) string {
 		return ".transform"
 	case "kind":
 		return ".type"
-	case "validations":
-		return ".validate"
 	case "field", "entity", "off":
 		return ""
 	}

@@ -37,6 +37,9 @@ func fieldsOf(m map[string]string) (fs []schemas.Field) {
 	return fs
 }
 
+// fuzzy is the step that never links unless the tenant says so (B2).
+const fuzzy = "fuzzy_name_company"
+
 // dedupe reads a list of steps: a name, {NAME: ACTION}, or a name with action: and
 // threshold:.
 func (r *reader) dedupe(steps []strictyaml.Node) (rules []schemas.DedupeRule, paths []string) {
@@ -45,8 +48,8 @@ func (r *reader) dedupe(steps []strictyaml.Node) (rules []schemas.DedupeRule, pa
 		paths = append(paths, n.Path())
 		if name, ok := n.Text(); ok {
 			rule.Strategy = name
-			if name == "fuzzy_name_company" {
-				rule.Action = "suggest" // it never links unless the tenant says so (B2)
+			if name == fuzzy {
+				rule.Action = "suggest"
 			}
 			rules = append(rules, rule)
 			continue
@@ -61,6 +64,9 @@ func (r *reader) dedupe(steps []strictyaml.Node) (rules []schemas.DedupeRule, pa
 		if action, ok := pairs[0].Text(); ok {
 			rule.Action = action
 		} else {
+			if rule.Strategy == fuzzy {
+				rule.Action = "suggest"
+			}
 			d := struct {
 				Action    string  `yaml:"action"`
 				Threshold float64 `yaml:"threshold"`
@@ -93,6 +99,9 @@ func (r *reader) dispositions(doc map[string]strictyaml.Node) (rules []schemas.D
 				byCRM[r.crms[0]] = append(byCRM[r.crms[0]], p)
 				continue
 			}
+			if !r.has(p.Node, p.Key) {
+				continue
+			}
 			inner, ok := p.Pairs()
 			if !ok {
 				p.Wrong("{CallDisposition: Connected}", "%s is a mapping of the CRM's fields", p.Path())
@@ -110,6 +119,16 @@ func (r *reader) dispositions(doc map[string]strictyaml.Node) (rules []schemas.D
 		rules, paths = append(rules, x.v), append(paths, x.path)
 	}
 	return rules, paths
+}
+
+// has looks whether the tenant has a CRM; one that is unknown altogether is said elsewhere.
+func (r *reader) has(n strictyaml.Node, crm string) bool {
+	known := slices.ContainsFunc(r.profiles, func(x *profile.Profile) bool { return x.Provider == crm })
+	if known && !slices.Contains(r.crms, crm) {
+		n.Wrong("one of those under crm: "+strings.Join(r.crms, ", "), "the tenant has no CRM %q", crm)
+		return false
+	}
+	return true
 }
 
 func firstOf(s []string, otherwise string) string {
@@ -131,6 +150,7 @@ func disposition(crm, label string, pairs []strictyaml.Pair) schemas.Disposition
 			var found bool
 			if rule.StageObject, rule.Stage, found = strings.Cut(text, "."); !found {
 				p.Wrong("Opportunity.Demo, or never", "the stage is OBJECT.STAGE, or never: %q", text)
+				rule.StageObject = ""
 			}
 		default:
 			rule.Fields = append(rule.Fields, schemas.Text(p.Key, text))
@@ -145,6 +165,9 @@ func (r *reader) events(doc map[string]map[string]strictyaml.Node) (targets []sc
 	for _, typ := range sortedKeys(doc) {
 		for _, crm := range sortedKeys(doc[typ]) {
 			n := doc[typ][crm]
+			if !r.has(n, crm) {
+				continue
+			}
 			t := schemas.EventTarget{Type: typ, Provider: crm}
 			if text, ok := n.Text(); ok {
 				t.Target = text

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"sort"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/crmstream/crmstream/cmd/crmstream/strictyaml"
 	"github.com/crmstream/crmstream/connectors"
+	"github.com/crmstream/crmstream/pipeline/phone"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -81,11 +83,22 @@ func (d *tenantDoc) config(p *strictyaml.Places, servers map[string]string, prov
 	if _, err := time.LoadLocation(d.TimeZone); err != nil || d.TimeZone == "Local" {
 		bad("timezone", "an IANA name, such as America/Los_Angeles", "unknown time zone %q", d.TimeZone)
 	}
-	if len(tc.Country) != 2 {
-		bad("country", "two letters, such as US", "country is %q", d.Country)
+	if len(tc.Country) != 2 || !phone.KnownCountry(tc.Country) {
+		bad("country", "two letters of ISO 3166, such as US or GB", "country is %q", d.Country)
+	}
+	if owner := d.Calls.DefaultOwner; owner != "" && !strings.Contains(owner, "@") {
+		bad("calls.default_owner", "the e-mail address that the CRM's user has", "calls.default_owner is %q", owner)
+	}
+	for _, rep := range sortedKeys(d.Owners) {
+		if !strings.Contains(rep, "@") || !strings.Contains(d.Owners[rep], "@") {
+			bad("owners."+rep, "ann@dialer.example.com: a.lee@acme.example", "owners are an e-mail address in the dialer and the one in the CRM: %q is %q", rep, d.Owners[rep])
+		}
+	}
+	if u, err := url.Parse(d.Calls.RecordingBase); d.Calls.RecordingBase != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		bad("calls.recording_base", "https://dialer.example.com", "calls.recording_base is %q", d.Calls.RecordingBase)
 	}
 	if d.Calls.MinSeconds < 0 {
-		bad("calls.min_seconds", "", "calls.min_seconds is negative")
+		bad("calls.min_seconds", "0, or how many seconds a call has at least", "calls.min_seconds is negative")
 	}
 	byName := make(map[string]connectors.Provider)
 	var names []string

@@ -139,6 +139,9 @@ func Run(ctx context.Context, o Options) (_ *Verdict, err error) {
 		return nil, errors.Join(err, process.Close(ctx))
 	}
 	defer func() { err = errors.Join(err, process.Close(ctx)) }()
+	if err := writeClientFile(o, a, cfg.Servers); err != nil {
+		return nil, err
+	}
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -160,6 +163,27 @@ func Run(ctx context.Context, o Options) (_ *Verdict, err error) {
 		err = nil
 	}
 	return verdict, err
+}
+
+// clientFile is what other commands are told by -c, in the demo's folder.
+const clientFile = "crmstream.yaml"
+
+// writeClientFile says where this run's topics and CRMs are, in a file that every command
+// takes: else nobody could apply a file of a tenant whose CRM is a simulator.
+func writeClientFile(o Options, a addresses, servers map[string]string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Written by crmstream demo at each start, for other commands: crmstream tenants list -c %s\n", clientFile)
+	if o.Brokers == "" {
+		fmt.Fprintf(&b, "embedded: {listen: %q, registry: %q}\n", a.Broker, a.Registry)
+	} else {
+		fmt.Fprintf(&b, "kafka: {brokers: [%s], registry: %q}\n", o.Brokers, o.Registry)
+	}
+	fmt.Fprintf(&b, "http: {listen: %q}\nservers: {salesforce: %q, hubspot: %q}\n", a.API, servers[salesforce], servers[hubspot])
+	path := filepath.Join(o.Dir, clientFile)
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
 }
 
 // createTopics makes the topics on an Apache Kafka, which a demo is not asked for.

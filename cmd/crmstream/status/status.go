@@ -91,7 +91,7 @@ func Gather(ctx context.Context, cl *kgo.Client, codec *registry.Codec, group st
 		err = described[group].Err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking for the group %s: %w", group, err)
+		return nil, fmt.Errorf("asking for the group %s (is the broker running? -c or --brokers says where): %w", group, err)
 	}
 	g := described[group]
 	r := &Report{Group: group, GroupState: g.State}

@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -53,6 +54,10 @@ func DecodeAll(file string, src []byte, fresh func() any) ([]*Places, error) {
 }
 
 func parse(file string, src []byte) ([]ast.Node, error) {
+	src = bytes.TrimPrefix(src, []byte("\ufeff"))
+	if m, ok := unreadable(file, src); ok {
+		return nil, Mistakes{m}
+	}
 	f, err := parser.ParseBytes(src, 0)
 	if err != nil {
 		m := Mistake{File: file, What: firstLine(err.Error())}
@@ -62,6 +67,7 @@ func parse(file string, src []byte) ([]ast.Node, error) {
 		if msg, ok := err.(interface{ GetMessage() string }); ok {
 			m.What = msg.GetMessage()
 		}
+		m.What, m.Mend = plainly(m.What)
 		return nil, Mistakes{m}
 	}
 	var docs []ast.Node
@@ -114,6 +120,10 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	if a, ok := n.(*ast.AnchorNode); ok {
 		n = a.Value
 	}
+	if n.Type() == ast.AliasType {
+		d.alias(n)
+		return
+	}
 	if v.Type() == nodeType {
 		v.Set(reflect.ValueOf(Node{node: n, path: path, d: d}))
 		return
@@ -143,7 +153,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	case v.Kind() == reflect.Map:
 		pairs, ok := mapping(n)
 		if !ok {
-			d.wrong(n, "", "%s must be a mapping of names", name)
+			d.wrong(n, "NAME: VALUE", "%s must be a mapping of names", name)
 			return
 		}
 		m := reflect.MakeMap(v.Type())
@@ -154,7 +164,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 			elem := reflect.New(v.Type().Elem()).Elem()
 			d.value(p.Value, elem, sub)
 			if m.MapIndex(reflect.ValueOf(key)).IsValid() {
-				d.wrong(p, "", "%s stands here twice", sub)
+				d.wrong(p, keepOne, "%s stands here twice", sub)
 			}
 			m.SetMapIndex(reflect.ValueOf(key), elem)
 		}
@@ -162,7 +172,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	case v.Kind() == reflect.Slice:
 		seq, ok := n.(*ast.SequenceNode)
 		if !ok {
-			d.wrong(n, "- one item per line", "%s must be a list", name)
+			d.wrong(n, "[ONE, OTHER], or one item per line, each behind a dash", "%s must be a list", name)
 			return
 		}
 		s := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
@@ -191,13 +201,17 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 	for _, p := range pairs {
 		key := keyText(p)
 		sub := join(path, key)
+		if key == "<<" {
+			d.alias(p)
+			continue
+		}
 		f, ok := fieldNamed(v, key)
 		if !ok {
 			d.wrong(p, near.DidYouMean(key, fieldNames(v.Type())), "unknown setting %q", sub)
 			continue
 		}
 		if seen[key] {
-			d.wrong(p, "", "%s stands here twice", sub)
+			d.wrong(p, keepOne, "%s stands here twice", sub)
 			continue
 		}
 		seen[key] = true
@@ -234,14 +248,14 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, name string) {
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		i, err := strconv.ParseInt(strings.ReplaceAll(s, "_", ""), 10, v.Type().Bits())
 		if err != nil {
-			d.wrong(n, "", "%s is no whole number: %q", name, s)
+			d.wrong(n, "a whole number, such as 10", "%s is no whole number: %q", name, s)
 			return
 		}
 		v.SetInt(i)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64)
 		if err != nil {
-			d.wrong(n, "", "%s is no number: %q", name, s)
+			d.wrong(n, "a number, such as 0.95", "%s is no number: %q", name, s)
 			return
 		}
 		v.SetFloat(f)

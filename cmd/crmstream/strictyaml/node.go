@@ -76,7 +76,7 @@ func (n Node) Pairs() (pairs []Pair, ok bool) {
 		sub := join(n.path, key)
 		n.d.mark(p, sub)
 		if seen[key] {
-			n.d.wrong(p, "", "%s stands here twice", sub)
+			n.d.wrong(p, keepOne, "%s stands here twice", sub)
 			continue
 		}
 		seen[key] = true
@@ -89,6 +89,10 @@ func (n Node) at(node ast.Node, path string) Node {
 	if a, ok := node.(*ast.AnchorNode); ok {
 		node = a.Value
 	}
+	if node.Type() == ast.AliasType {
+		n.d.alias(node)
+		node = nil
+	}
 	return Node{node, path, n.d}
 }
 
@@ -99,9 +103,9 @@ func (n Node) Decode(into any) {
 	}
 }
 
-// Wrong adds a mistake about it.
+// Wrong adds a mistake about it. Of one that is not there nothing is to be said.
 func (n Node) Wrong(mend, format string, args ...any) {
-	if n.d != nil {
+	if n.d != nil && n.node != nil {
 		n.d.wrong(n.node, mend, format, args...)
 	}
 }
