@@ -15,7 +15,10 @@ func TestDriftIsShownAndAccepted(t *testing.T) {
 		Record: schemas.Link{Provider: "salesforce", Object: "Lead"}, Status: "open", OpenedAt: 2000}
 	made := drift
 	made.ConflictID, made.Kind, made.Field, made.DialerValue = "new_field:salesforce:Lead:Calls__c", "new_field", "call_count", &line
-	for _, x := range []schemas.SyncConflict{drift, made} {
+	// What a line can't live with is not accepted away: it is said at once, not by a dead letter.
+	gone, instead := drift, "show it to the integration's user, or leave the line out: nick: off"
+	gone.ConflictID, gone.DialerValue = "drift:salesforce:Lead:Nick__c", &instead
+	for _, x := range []schemas.SyncConflict{drift, made, gone} {
 		c.put(x)
 	}
 	c.wantOf(0, `drift:salesforce:Lead:Rating__c open (drift, since TIME)
@@ -33,6 +36,7 @@ next: map it, under mapping: contact: call_count: {to: salesforce.Lead.Calls__c,
 	for _, wrong := range [][]string{{}, {"--take", "dialer"}, {"--take", "value", "--value", "x"}, {"--same"}} {
 		c.wantOf(exitInput, "crmstream: say --take crm: the CRM's field is as it is meant; or mend what conflicts show says\n", append([]string{"resolve", "acme", drift.ConflictID}, wrong...)...)
 	}
+	c.wantOf(exitFound, "crmstream: drift:salesforce:Lead:Nick__c can't be accepted as it is: "+instead+"\n", "resolve", "acme", gone.ConflictID, "--take", "crm")
 	// It goes to the pipeline, which none is here.
 	c.wantOf(exitFound, "crmstream: acme \"drift:salesforce:Lead:Rating__c\": it is sent and not done yet (does the pipeline run?); if it can't be done, a dead letter of control.actions says why\n",
 		"resolve", "acme", drift.ConflictID, "--take", "crm", "--wait", "300ms")
