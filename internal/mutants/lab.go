@@ -22,7 +22,7 @@ const testTimeout = 60 * time.Second
 
 // mutant is one line of code that breaks a promise.
 type mutant struct {
-	promise string // P1 to P12
+	promise string // P1 to P12, or a behaviour: B6
 	what    string // is broken, in words
 	file    string // from the module's root
 	old     string // stands in file exactly once

@@ -4,7 +4,7 @@ import "slices"
 
 // mutants is the table, promise by promise.
 func mutants() []mutant {
-	return slices.Concat(inKafka, towardsCRMs, apart)
+	return slices.Concat(inKafka, towardsCRMs, apart, behaviours)
 }
 
 // Files that several mutants are of.
@@ -23,4 +23,11 @@ const (
 	keyFile       = "state/key.go"
 	hostFile      = "connectors/host/host.go"
 	accountFile   = "connectors/host/account.go"
+	convertFile   = "pipeline/sync/convert.go"
+	eraseFile     = "pipeline/sync/erase.go"
+	scopeFile     = "pipeline/sync/scope.go"
+	doNotCallFile = "pipeline/sync/donotcall.go"
+	tableFile     = "pipeline/sync/table.go"
+	conflictFile  = "pipeline/conflict/conflict.go"
+	describedFile = "pipeline/mapping/described.go"
 )

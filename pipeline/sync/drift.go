@@ -144,7 +144,7 @@ func knownAs(f *schemas.DescribedField, line string) *knownField {
 }
 
 // otherwise says in what a mapped field is not as it was, or not as its line needs it,
-// and how that is mended; "" where all is well.
+// and how that is mended; "" where all is well (B27).
 func (w *world) otherwise(plain *mapping.Plain, ds *mapping.Described, l *mapping.Line, was *knownField, f *schemas.DescribedField) (what, mend string) {
 	switch {
 	case f == nil && ds.Partial:

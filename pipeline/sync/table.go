@@ -21,7 +21,7 @@ const (
 	rowsAtOnce = 100 // looked at in one tick
 )
 
-// row is what is known of a company or a deal: only what is needed to tell what is newer,
+// row is what is known of a company or a deal (B33): only what is needed to tell what is newer,
 // and whether it is news.
 type row struct {
 	Values  []rowValue `avro:"values"` // by name
