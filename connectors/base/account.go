@@ -210,7 +210,11 @@ func (a *Account) Secret(ctx context.Context, setting string) (string, error) {
 	s, err := a.Env.Secret(ctx, a.Auth[setting])
 	if err != nil || strings.TrimSpace(s) == "" {
 		// Its words could quote the secret.
-		return "", ErrCredential("the reference of auth." + setting + " can't be resolved")
+		which := ""
+		if ref := a.Auth[setting]; strings.HasPrefix(ref, "env:") || strings.HasPrefix(ref, "file:") {
+			which = " " + ref
+		}
+		return "", ErrCredential("the reference of auth." + setting + which + " can't be resolved where the pipeline runs, or is empty there")
 	}
 	return s, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"github.com/crmstream/crmstream/cmd/crmstream/explain"
 	"github.com/crmstream/crmstream/cmd/crmstream/status"
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/near"
 	"github.com/crmstream/crmstream/schemas"
 )
 
@@ -59,7 +61,7 @@ Exit status 1 if nothing is found.`,
 			}
 			ok, err := answer.Print(cmd.OutOrStdout(), field)
 			if err == nil && !ok {
-				err = found("the person has no field %s", field)
+				err = found("the person has no field %s: %s", field, near.DidYouMean(field, fieldsOf(e)))
 			}
 			return err
 		},
@@ -70,6 +72,18 @@ Exit status 1 if nothing is found.`,
 	cmd.Flags().StringVar(&address, "address", "", "HOST:PORT of the process to ask (default: the owner of the tenant's partition)")
 	cmd.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back changes are shown; 0 = none")
 	return cmd
+}
+
+// fieldsOf are the names of the fields that the persons have.
+func fieldsOf(e *pipeline.Explanation) []string {
+	var names []string
+	for i := range e.Persons {
+		for k := range e.Persons[i].Fields {
+			names = append(names, e.Persons[i].Fields[k].Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // ask asks the process at an address, or else the owner of the tenant's partition.

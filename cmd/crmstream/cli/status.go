@@ -102,6 +102,9 @@ func cause(t *status.Tenant) string {
 	if t.Cause != "" {
 		words = append(words, t.Cause)
 	}
+	if t.State == "parked" || t.State == "credential_lost" {
+		words = append(words, "it is tried once a minute, and at once after crmstream tenants apply: mend the user or the app in the CRM, or crm."+t.Provider+" in the tenant's file")
+	}
 	for _, what := range t.Rereading {
 		words = append(words, "reading again "+what)
 	}

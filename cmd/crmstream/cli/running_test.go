@@ -166,3 +166,30 @@ func TestAFieldGoesAndComesBack(t *testing.T) {
 		t.Errorf("a line to it: %d, %s", status, said)
 	}
 }
+
+// A credential that can't be read stops its account: status names the reference and the
+// mend, and all goes on with the next file that is applied. A slip in a field's name is
+// answered with the name.
+func TestWhatStopsAnAccountIsSaidWithItsMend(t *testing.T) {
+	r := newRunning(t)
+	r.says(`(?m)^acme +salesforce +well `, "status")
+	_, doc := r.say("tenants", "show", "acme")
+	file := filepath.Join(t.TempDir(), "acme.yaml")
+	apply := func(doc string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(doc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if status, said := r.say("tenants", "apply", "-f", file); status != 0 {
+			t.Fatalf("%d, %s", status, said)
+		}
+	}
+	apply(regexp.MustCompile(`"file:[^"]*"`).ReplaceAllString(doc, `"file:nope.pem"`))
+	r.says(`acme +salesforce +(parked|credential_lost) .* the reference of auth\.key file:nope\.pem can't be resolved where the pipeline runs.*; it is tried once a minute, and at once after crmstream tenants apply: mend .* crm\.salesforce in the tenant's file`, "status")
+	apply(doc)
+	r.says(`(?m)^acme +salesforce +well `, "status")
+	r.says(`first_name +\S+\n`, "explain", "acme", "p1", "--field", "first_name")
+	if status, said := r.say("explain", "acme", "p1", "--field", "fist_name"); status != exitFound || said != "crmstream: the person has no field fist_name: did you mean first_name?\n" {
+		t.Errorf("%d, %s", status, said)
+	}
+}
