@@ -68,7 +68,7 @@ func Open(p connectors.Provider, v Vendor, env connectors.Env, tenant string, a 
 	}
 	base, ok := env.Servers[server]
 	if !ok && (a.Server != "" || v.Server == "") {
-		return fail("server %q is not among the process's servers", server)
+		return fail("server %q is not among the process's servers: name it under servers: in the file that it takes by -c", server)
 	}
 	if !ok {
 		base = v.Server

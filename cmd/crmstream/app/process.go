@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +30,7 @@ import (
 	"github.com/crmstream/crmstream/connectors/all"
 	"github.com/crmstream/crmstream/connectors/host"
 	"github.com/crmstream/crmstream/pipeline"
+	"github.com/crmstream/crmstream/pipeline/near"
 	"github.com/crmstream/crmstream/pipeline/run"
 	"github.com/crmstream/crmstream/pipeline/run/embedded"
 	"github.com/crmstream/crmstream/pipeline/script"
@@ -67,6 +70,9 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger, opts ...ta
 			err = errors.Join(err, p.Close(ctx))
 		}
 	}()
+	if err := knownCRMs(cfg); err != nil {
+		return p, err
+	}
 	ports := []Port{{"the API", cfg.HTTP.Listen, "http.listen"}}
 	if cfg.IsEmbedded() {
 		ports = append(ports, Port{"the broker", cfg.Embedded.Listen, "embedded.listen"}, Port{"the registry", cfg.Embedded.Registry, "embedded.registry"})
@@ -125,6 +131,21 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger, opts ...ta
 	}
 	p.serveMetrics(metrics)
 	return p, nil
+}
+
+// knownCRMs looks whether the webhooks' secrets are of CRMs that there are: of another
+// name nothing would ever be heard.
+func knownCRMs(cfg *config.Config) error {
+	var known []string
+	for _, p := range all.Providers() {
+		known = append(known, p.Name())
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Webhooks)) {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("nothing was started: webhooks in the configuration names the CRM %q: %s", name, near.DidYouMean(name, known))
+		}
+	}
+	return nil
 }
 
 // advertised is where other machines reach a listener: its own address, or this

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,5 +72,15 @@ func TestStatusOfARunningProcess(t *testing.T) {
 		if p.State != status.Running || p.Lag != 0 || p.Owner != r.Members[0].Instance {
 			t.Errorf("%+v", p)
 		}
+	}
+}
+
+// A secret of a CRM that there is not is a slip: nothing is started, and the name is said.
+func TestWebhooksOfNoCRM(t *testing.T) {
+	cfg := config.Default()
+	cfg.Data = t.TempDir()
+	cfg.Webhooks = map[string]map[string]string{"hubspt": {"1": "env:X"}}
+	if _, err := app.Start(t.Context(), cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), `names the CRM "hubspt": did you mean hubspot?`) {
+		t.Error(err)
 	}
 }

@@ -185,7 +185,7 @@ func TestWhatStopsAnAccountIsSaidWithItsMend(t *testing.T) {
 		}
 	}
 	apply(regexp.MustCompile(`"file:[^"]*"`).ReplaceAllString(doc, `"file:nope.pem"`))
-	r.says(`acme +salesforce +(parked|credential_lost) .* the reference of auth\.key file:nope\.pem can't be resolved where the pipeline runs.*; it is tried once a minute, and at once after crmstream tenants apply: mend .* crm\.salesforce in the tenant's file`, "status")
+	r.says(`acme +salesforce +(parked|credential_lost) .* the reference of auth\.key file:nope\.pem can't be resolved where the pipeline runs.*\n\nparked: somebody must mend .* crm: in the tenant's file\. It is tried .* crmstream tenants apply`, "status")
 	apply(doc)
 	r.says(`(?m)^acme +salesforce +well `, "status")
 	r.says(`first_name +\S+\n`, "explain", "acme", "p1", "--field", "first_name")

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,6 +84,9 @@ func printStatus(w io.Writer, r *status.Report, most int) error {
 	if err := table(w, "TENANT CRM STATE WAITING ERRORS CAUSE", rows); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(r.Tenants, func(t status.Tenant) bool { return t.State == "parked" || t.State == "credential_lost" }) {
+		fmt.Fprintln(w, "\nparked: somebody must mend the user or the app in the CRM, or crm: in the tenant's file. It is tried once a minute, and at once after crmstream tenants apply -f FILE")
+	}
 	if n := len(r.Tenants) - most; n > 0 {
 		fmt.Fprintf(w, "and %d more: --tenants N\n", n)
 	}
@@ -101,9 +105,6 @@ func cause(t *status.Tenant) string {
 	var words []string
 	if t.Cause != "" {
 		words = append(words, t.Cause)
-	}
-	if t.State == "parked" || t.State == "credential_lost" {
-		words = append(words, "it is tried once a minute, and at once after crmstream tenants apply: mend the user or the app in the CRM, or crm."+t.Provider+" in the tenant's file")
 	}
 	for _, what := range t.Rereading {
 		words = append(words, "reading again "+what)

@@ -199,7 +199,7 @@ func override(c *Config, environ []string) []strictyaml.Mistake {
 			return
 		}
 		if _, err := fmt.Sscan(raw, v.Addr().Interface()); err != nil && v.Kind() != reflect.String && v.Type() != reflect.TypeFor[time.Duration]() {
-			ms = append(ms, strictyaml.Mistake{File: name, What: "is no value for " + path})
+			ms = append(ms, strictyaml.Mistake{File: name, What: "is no value for " + path, Mend: "a whole number, such as 8"})
 			return
 		}
 		switch {

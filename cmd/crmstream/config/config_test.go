@@ -117,3 +117,19 @@ crm: {}
 		}
 	}
 }
+
+// The process's own file says what is wrong and how to mend it, too.
+func TestMistakesOfAProcess(t *testing.T) {
+	for src, want := range map[string]string{
+		"kafka: {brokers: [127.0.0.1:9092], registry: x}\n": `kafka.brokers[0] must be a single value → a text, a number, true or false; in quotes where it has signs, as in "127.0.0.1:9092"`,
+		"kafka: {partitions: many}\n":                       `kafka.partitions is no whole number: "many" → a whole number, such as 10`,
+		"datta: x\n":                                        `unknown setting "datta" → did you mean data?`,
+	} {
+		if _, err := Load(write(t, src), nil); err == nil || !strings.Contains(strings.Join(strings.Fields(err.Error()), " "), want) {
+			t.Errorf("%s: %v, want %q", src, err, want)
+		}
+	}
+	if _, err := Load("", []string{"CRMSTREAM_KAFKA_PARTITIONS=x"}); err == nil || !strings.Contains(err.Error(), "such as 8") {
+		t.Errorf("environment: %v", err)
+	}
+}

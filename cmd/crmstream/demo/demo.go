@@ -176,7 +176,7 @@ func writeClientFile(o Options, a addresses, servers map[string]string) error {
 	if o.Brokers == "" {
 		fmt.Fprintf(&b, "embedded: {listen: %q, registry: %q}\n", a.Broker, a.Registry)
 	} else {
-		fmt.Fprintf(&b, "kafka: {brokers: [%s], registry: %q}\n", o.Brokers, o.Registry)
+		fmt.Fprintf(&b, "kafka: {brokers: [\"%s\"], registry: %q}\n", strings.ReplaceAll(o.Brokers, ",", `", "`), o.Registry)
 	}
 	fmt.Fprintf(&b, "http: {listen: %q}\nservers: {salesforce: %q, hubspot: %q}\n", a.API, servers[salesforce], servers[hubspot])
 	path := filepath.Join(o.Dir, clientFile)

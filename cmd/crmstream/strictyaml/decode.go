@@ -232,7 +232,7 @@ func (d *decoder) markAt(n ast.Node, path string) {
 func (d *decoder) scalar(n ast.Node, v reflect.Value, name string) {
 	s, ok := scalar(n)
 	if !ok {
-		d.wrong(n, "", "%s must be a single value", name)
+		d.wrong(n, "a text, a number, true or false; in quotes where it has signs, as in \"127.0.0.1:9092\"", "%s must be a single value", name)
 		return
 	}
 	switch v.Kind() {
