@@ -56,6 +56,11 @@ func tenantsApplyCommand() *cobra.Command {
 			if err := examples(cmd, docs); err != nil {
 				return err
 			}
+			known, err := reg.List(cmd.Context())
+			if err != nil {
+				return err
+			}
+			warnShared(cmd.ErrOrStderr(), docs, known)
 			applied, err := reg.Apply(cmd.Context(), configsOf(docs))
 			for _, a := range applied {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s is at version %d\n", a.Tenant, a.Version)

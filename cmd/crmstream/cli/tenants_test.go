@@ -101,6 +101,20 @@ crm:
     auth: {flow: jwt, username: sync@acme.example, client_id: 3MVG9, key: "file:/run/secrets/k.pem"}
 `
 
+// A tenant whose name was misspelt is a second one on the account of the first: that is
+// said, also within a file. A tenant's own account, and another server's of that id, are not.
+func TestASharedAccountIsSaid(t *testing.T) {
+	c := newCluster(t)
+	c.want(0, "acme is at version 1\n", "apply", "-f", c.file(acme))
+	c.want(0, "acme is at version 2\n", "apply", "-f", c.file(acme))
+	slip := strings.Replace(acme, "tenant: acme", "tenant: acmee", 1)
+	said := "warning: acmee: the salesforce account 00D5g000004abcdEAA is acme's, too: both write to it. If they are one customer, remove one of them: crmstream tenants remove NAME\n"
+	c.want(0, said+"acmee is at version 1\n", "apply", "-f", c.file(slip))
+	c.want(0, said+"acme: well, with 0 warnings\nacmee: well, with 0 warnings\n", "lint", "-f", c.file(acme+"---\n"+slip))
+	c.want(0, "acmee is removed with version 2\n", "remove", "acmee")
+	c.want(0, "acme is at version 3\n", "apply", "-f", c.file(acme))
+}
+
 // A configuration from its first check to its rollback.
 func TestLifeOfAConfiguration(t *testing.T) {
 	c := newCluster(t)

@@ -89,6 +89,7 @@ func tenantsLintCommand() *cobra.Command {
 		if err := examples(cmd, docs); err != nil {
 			return err
 		}
+		warnShared(cmd.ErrOrStderr(), docs, nil)
 		for i := range docs {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: well, with %d warnings\n", docs[i].Config.Tenant, len(docs[i].Warnings))
 		}

@@ -271,6 +271,18 @@ func TestWarnings(t *testing.T) {
 	if d := mustRead(t, head+"mapping:\n  contact:\n    title: {to: Lead.Title, direction: inbound}\n"); len(d.Warnings) > 0 {
 		t.Errorf("a field of the defaults: %v", d.Warnings)
 	}
+	for doc, want := range map[string]string{
+		"meeting_bookd: {salesforce: event}":       "not known to send events of the type \"meeting_bookd\" → did you mean meeting_booked?",
+		"score_ready: {salesforce: task}":          "a target of it has no effect → leave it out",
+		"meeting_booked: {salesforce: event}":      "",
+		"contract_signed: {salesforce: task}":      "", // of the dialer's own
+		"voicemail_dropped: {salesforce: \"off\"}": "",
+	} {
+		got := mustRead(t, head+"events:\n  "+doc+"\n").Warnings
+		if len(got) > 0 != (want != "") || want != "" && !strings.Contains(strings.Join(strings.Fields(got.Error()), " "), want) {
+			t.Errorf("%s: %v, want %q", doc, got, want)
+		}
+	}
 	for script, want := range map[string]string{
 		"({a: value})": "its result is of the type object", "wert.trim()": "'wert' is not defined", "(() => { throw new Error('no') })()": "no",
 		"value.trim()": "", "(() => { if (value !== '42') throw new Error('no'); return 'x' })()": "", // what takes some values alone may do so

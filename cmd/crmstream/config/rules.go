@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/crmstream/crmstream/cmd/crmstream/strictyaml"
+	"github.com/crmstream/crmstream/pipeline/near"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 )
@@ -163,6 +164,7 @@ func disposition(crm, label string, pairs []strictyaml.Pair) schemas.Disposition
 // events reads what each kind of event becomes in each CRM.
 func (r *reader) events(doc map[string]map[string]strictyaml.Node) (targets []schemas.EventTarget, paths []string) {
 	for _, typ := range sortedKeys(doc) {
+		r.eventType(typ)
 		for _, crm := range sortedKeys(doc[typ]) {
 			n := doc[typ][crm]
 			if !r.has(n, crm) {
@@ -183,6 +185,25 @@ func (r *reader) events(doc map[string]map[string]strictyaml.Node) (targets []sc
 		}
 	}
 	return targets, paths
+}
+
+// Events that the dialer is known to send: those that have targets, and those that edit a
+// call or say that nobody may call, whatever a tenant writes of them.
+var (
+	happenings = []string{"ai_coaching", "meeting_booked", "session_ended", "voicemail_dropped"}
+	edits      = []string{"call_ended", "call_updated", "disposition_changed", "dnc_changed", "score_ready"}
+)
+
+// eventType warns of a type of events that nothing will be done about. A dialer may have
+// further ones, so that another name is no mistake, unless it is almost one of these.
+func (r *reader) eventType(typ string) {
+	if slices.Contains(edits, typ) {
+		r.warnings = append(r.warnings, r.p.Mistake("events."+typ, typ+" goes to the call's activity or to the person: a target of it has no effect", "leave it out"))
+		return
+	}
+	if n := near.Name(typ, happenings); n != "" && n != typ {
+		r.warnings = append(r.warnings, r.p.Mistake("events."+typ, "the dialer is not known to send events of the type "+quote(typ), "did you mean "+n+"?"))
+	}
 }
 
 func (r *reader) stages(docs []stageDoc) (rules []schemas.StageRule, paths []string) {
