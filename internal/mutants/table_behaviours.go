@@ -25,8 +25,8 @@ var behaviours = []mutant{
 		by: "pipeline/pipetest: convert_no_email.txt"},
 	{promise: "B6", what: "activities are not read again where their lead was converted", file: convertFile,
 		old: `	w.timer(w.tx.Now, timerConverted, e.p.ID+"\x00")
-	switch {`,
-		new: `	switch {`,
+`,
+		new: "",
 		by:  "pipeline/pipetest: convert_lead.txt"},
 
 	{promise: "B8", what: "an address of somebody who was erased is forgotten", file: eraseFile,
@@ -46,13 +46,11 @@ var behaviours = []mutant{
 `,
 		by: "pipeline/pipetest: TestNothingOfWhoWasErasedIsInState"},
 	{promise: "B8", what: "what waits for the CRM is written although the person was erased", file: eraseFile,
-		old: `		w.tx.Store.Delete(w.t.Key(kindLink, lid))
-		w.want.Forget = append(w.want.Forget, pipeline.Ref{Provider: l.Provider, Key: personKey(p.ID, l.Object, l.ID)})
+		old: `		w.forgetWrites(p, l.record())
 	}
-	if p.ContactID`,
-		new: `		w.tx.Store.Delete(w.t.Key(kindLink, lid))
-	}
-	if p.ContactID`,
+	contacts, err`,
+		new: `	}
+	contacts, err`,
 		by: "pipeline/pipetest: TestNothingOfWhoWasErasedIsInState"},
 	{promise: "B8", what: "a question who is who outlives the person", file: "pipeline/sync/eraserest.go",
 		old: `	w.tx.Store.Delete(w.t.Key(kindAsked, id))
@@ -80,9 +78,9 @@ var behaviours = []mutant{
 `,
 		by: "pipeline/pipetest: scope_never_in.txt"},
 	{promise: "B9", what: "do-not-call of a record out of the scope is not heard", file: scopeFile,
-		old: `ok && truth(v) {
+		old: `truth(nv) {
 			e.p.DNC`,
-		new: `ok && truth(v) && !l.Out {
+		new: `truth(nv) && !l.Out {
 			e.p.DNC`,
 		by: "pipeline/pipetest: scope_filters.txt"},
 	{promise: "B9", what: "a condition on a field that the CRM does not show shuts everybody out", file: "pipeline/mapping/scope.go",
