@@ -65,11 +65,13 @@ type OpenConflict struct {
 
 // States of a field in a CRM record.
 const (
-	FieldInStep  = "in step"     // the CRM holds it
-	FieldOnWay   = "on its way"  // a write is queued or sent
-	FieldRefused = "refused"     // the CRM did not take it: not sent again until it changes
-	FieldInbound = "read only"   // the mapping only reads it
-	FieldDiffers = "not written" // the CRM holds another value, and nothing is on its way
+	FieldInStep     = "in step"                    // the CRM holds it
+	FieldOnWay      = "on its way"                 // a write is queued or sent
+	FieldRefused    = "refused"                    // the CRM did not take it: not sent again until it changes
+	FieldInbound    = "read only"                  // the mapping only reads it
+	FieldDiffers    = "not written"                // the CRM holds another value, and nothing is on its way
+	FieldOutOfScope = "not written (out of scope)" // the record is not in the tenant's scope
+	FieldDeleted    = "not written (deleted there)"
 )
 
 // FieldPlace is one field of one CRM record.
@@ -86,8 +88,10 @@ type ExplainedRecord struct {
 	Record  schemas.Link `json:"record"`
 	Account string       `json:"account,omitempty"` // id of the person's company there
 	Deleted bool         `json:"deleted,omitempty"`
-	Waiting *Waiting     `json:"waiting,omitempty"`
-	Key     string       `json:"-"` // of its writes in the outbox
+	// OutOfScope says that it does not satisfy the tenant's scope: nothing is written to it.
+	OutOfScope bool     `json:"out_of_scope,omitempty"`
+	Waiting    *Waiting `json:"waiting,omitempty"`
+	Key        string   `json:"-"` // of its writes in the outbox
 }
 
 // ExplainedCall is one call.

@@ -153,7 +153,7 @@ func (w *world) explainPerson(p *person) pipeline.ExplainedPerson {
 	for i := range p.Links {
 		l := &p.Links[i]
 		out.Records = append(out.Records, pipeline.ExplainedRecord{Record: schemas.Link{Provider: l.Provider, Object: l.Object, ID: l.ID}, Account: l.Account,
-			Deleted: l.Deleted, Key: recordKey(l.Object, l.ID)})
+			Deleted: l.Deleted, OutOfScope: l.Out, Key: recordKey(l.Object, l.ID)})
 	}
 	return out
 }
@@ -184,6 +184,10 @@ func (w *world) places(p *person, l *link, name string) (out []pipeline.FieldPla
 			at.State = pipeline.FieldInbound
 		case told && (!has && blank(known) || has && m.Alike(w.env, known, v)):
 			at.State = pipeline.FieldInStep
+		case l.Deleted:
+			at.State = pipeline.FieldDeleted
+		case l.Out:
+			at.State = pipeline.FieldOutOfScope
 		case refused:
 			at.State = pipeline.FieldRefused
 		default:

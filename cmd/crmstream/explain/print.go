@@ -118,6 +118,9 @@ func (p *printer) person(tenant string, x *pipeline.ExplainedPerson, field strin
 		if r.Deleted {
 			s += ", deleted there"
 		}
+		if r.OutOfScope {
+			s += ", out of the scope: nothing is written to it until it is in it again"
+		}
 		p.line("%s", s)
 		p.waiting(r.Waiting)
 	}
