@@ -112,4 +112,6 @@ type Settlement struct {
 	// ID alone.
 	Object string
 	Fields []schemas.Field
+	// Named are the fields that the CRM found fault with, by name, of a dead letter.
+	Named []string
 }

@@ -369,7 +369,7 @@ func (b *box) giveUp(at *schemas.Attempt, e *entry, r *schemas.ItemResult, reaso
 	b.ended.Errors++
 	if at.Kind == schemas.KindWrite {
 		st := pipeline.Settlement{Ref: pipeline.Ref{Provider: e.Provider, Key: e.Key}, Account: at.Account, Status: schemas.StatusError, ID: e.ID,
-			Reason: reason, Code: r.Code, Message: r.Message, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent}
+			Reason: reason, Code: r.Code, Message: r.Message, Revision: e.SentRevision, Object: e.Object, Fields: e.Sent, Named: r.Fields}
 		if r.Error == schemas.ErrConflict && at.Operation == schemas.OpUpdate && r.ID != e.ID {
 			st.Taken = r.ID
 		}

@@ -26,7 +26,7 @@ func notTaken(message string) string {
 // sent again until they change, here or there, and the record has a warning (B27).
 func (w *world) fieldsDropped(p *person, l *link, st *pipeline.Settlement) error {
 	o := w.lines.Object(l.Provider, l.Object)
-	e := &edit{p: p, dirty: true, origin: conflict.Decided, at: w.tx.Now}
+	e := &edit{p: p, dirty: true, origin: conflict.Decided, at: w.tx.Now, silent: true} // an answer brings about no write by itself
 	for _, f := range st.Fields {
 		wanted, pending := find(l.Wanted, f.Name)
 		if !pending || !equal(wanted, f.Value) {
@@ -43,6 +43,7 @@ func (w *world) fieldsDropped(p *person, l *link, st *pipeline.Settlement) error
 			}
 		}
 	}
+	w.timer(w.tx.Now, timerAgain, p.ID)
 	return w.store(e)
 }
 

@@ -30,6 +30,7 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 	var missing *mapping.Line // required, and not as it must be
 	var needs []string
 	why, priority := "", pipeline.PriorityField
+	w.tryTogether(p, l, o)
 	for _, m := range o.Lines {
 		if !m.Outbound() || loading && m.Role != profile.DoNotCall || !p.takes(l, m) {
 			continue
@@ -140,6 +141,7 @@ func (w *world) unwritten(p *person, l *link, m *mapping.Line, why string, field
 	for _, f := range fields {
 		l.Refused = set(l.Refused, f.Name, f.Value)
 	}
+	l.Refused = set(l.Refused, m.CRM, nil) // no value, as it can't be written
 	d := &schemas.DeadLetter{Tenant: w.t.Name(), Reason: schemas.ReasonInvalid, Message: m.Dialer + " is required for " + l.Object + "." + m.CRM + ", and its value can't be written: " + why,
 		Fields: []string{m.CRM}, RecordKey: l.Provider + "/" + recordKey(l.Object, l.ID), Topic: schemas.TopicCRMCommands, Partition: w.tx.Partition, At: w.tx.Now}
 	w.tx.Emit(schemas.TopicDeadLetters, pipeline.DeadLetterKey(d), d)

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/conflict"
@@ -86,7 +85,7 @@ func (w *world) remapped(what, after string) error {
 func (w *world) takeBack(e *edit, l *link, o *mapping.Object) {
 	var void []string
 	for _, f := range l.Wanted {
-		if !slices.ContainsFunc(o.Lines, func(m *mapping.Line) bool { return m.CRM == f.Name && m.Outbound() }) {
+		if writerOf(o, f.Name) == nil {
 			void = append(void, f.Name)
 		}
 	}

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/crmstream/crmstream/pipeline"
@@ -144,6 +145,9 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 			}
 		case pending && st.Reason != schemas.ReasonCredentialLost: // that says nothing of the value
 			l.Refused = set(l.Refused, f.Name, f.Value)
+			if m := writerOf(o, f.Name); m != nil && slices.Contains(st.Named, f.Name) {
+				w.warn(e, l, m, notTaken(st.Message))
+			}
 		}
 	}
 	if e.changed { // an answer brings about no write by itself

@@ -10,16 +10,11 @@ import (
 // to: what is known of a field is known once, so the CRM's own word of it would be no news
 // to them (P7).
 func (w *world) heardByOthers(e *edit, l *link, o *mapping.Object, f *schemas.Field) error {
-	writer := -1
-	for i, m := range o.Lines {
-		if m.CRM == f.Name && m.Outbound() {
-			writer = i
-		}
-	}
-	if writer < 0 {
+	writer := writerOf(o, f.Name)
+	if writer == nil {
 		return nil
 	}
-	from, has := e.p.field(o.Lines[writer].Dialer)
+	from, has := e.p.field(writer.Dialer)
 	if !has {
 		return nil
 	}
