@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/crmstream/crmstream/pipeline/phone"
 	"github.com/crmstream/crmstream/schemas"
@@ -163,6 +164,9 @@ func (l *Line) out(e *Env, v *string) (*string, error) {
 			return nil, nil // signs between no values
 		}
 	}
+	if out = printable(out); out == "" {
+		return nil, nil
+	}
 	if short := cut(out, l.MaxLength); short != out && !l.cuts() {
 		return nil, invalid("it is longer than its field, which takes %d characters", l.MaxLength)
 	} else {
@@ -172,6 +176,21 @@ func (l *Line) out(e *Env, v *string) (*string, error) {
 		return v, nil
 	}
 	return &out, nil
+}
+
+// printable is a value without control characters: CRMs refuse them, or drop them without
+// a word, and what stands there would not be what was written.
+func printable(v string) string {
+	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
+	if !strings.ContainsFunc(v, control) {
+		return v
+	}
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if control(r) {
+			return -1
+		}
+		return r
+	}, v))
 }
 
 // cuts says that the beginning of a value is worth having: that of a number, a date, an

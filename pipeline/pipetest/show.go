@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
@@ -213,7 +214,7 @@ func value(v *string) string {
 		return "null"
 	case len(*v) > 1000:
 		return fmt.Sprintf("%s…(%d bytes)", (*v)[:3], len(*v))
-	case strings.ContainsAny(*v, " \n") || *v == "":
+	case strings.ContainsRune(*v, ' ') || strings.ContainsFunc(*v, unicode.IsControl) || *v == "":
 		return fmt.Sprintf("%q", *v)
 	}
 	return *v
