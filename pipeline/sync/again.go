@@ -8,6 +8,8 @@ import (
 	"github.com/crmstream/crmstream/pipeline/conflict"
 	"github.com/crmstream/crmstream/pipeline/mapping"
 	"github.com/crmstream/crmstream/schemas"
+	"github.com/crmstream/crmstream/schemas/profile"
+	"github.com/crmstream/crmstream/state"
 )
 
 // readAgain has the sources read once more, in the background, of which a new
@@ -40,12 +42,30 @@ func (w *world) readAgain(was *mapping.Compiled, old, c *schemas.TenantConfig) e
 				continue // it is read for the first time now
 			}
 			w.want.Again = append(w.want.Again, pipeline.Source{Provider: a.Provider, Name: src.Name})
+			w.tx.Store.Put(w.againMark(a.Provider, src.Object), []byte{1})
 		}
 	}
 	if scopes {
 		w.timer(w.tx.Now, timerLater, laterScope)
 	}
 	return nil
+}
+
+// againMark says that a kind of record is being read once more for a new configuration:
+// what it wants of a record that was not read since is not known.
+func (w *world) againMark(provider, object string) state.Key {
+	return w.t.Key(kindLoaded, provider+"\x00"+object+"\x00again")
+}
+
+// unread reports whether a record may have a value in a field that nobody has asked it for
+// yet: the dialer's is not written over it, but meets it once it was read (B32).
+func (w *world) unread(l *link, m *mapping.Line) bool {
+	if !m.Inbound() || m.Role == profile.DoNotCall {
+		return false
+	}
+	// One that cannot be read is found by whoever reads it for more than this.
+	_, is, _ := w.tx.Store.Get(w.againMark(l.Provider, l.Object))
+	return is
 }
 
 // kindOf is the mapping of a kind of record, of a person or not; nil = it is not synced.

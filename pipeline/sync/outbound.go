@@ -74,6 +74,9 @@ func (w *world) outboundTo(p *person, l *link, o *mapping.Object, acc *schemas.A
 			warned = l.writable(m) || warned
 			continue
 		}
+		if !told && w.unread(l, m) {
+			continue // until it was
+		}
 		if told && m.Inbound() && !blank(known) && equal(known, p.value(m.Dialer)) && !m.Reads(w.env, *known) {
 			continue // a word of the CRM that has no meaning here is no word of the dialer's, whatever it would mean there
 		}

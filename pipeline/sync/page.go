@@ -15,6 +15,7 @@ func (w *world) pageEnd(p *profile.Profile, m *schemas.PageMarker) error {
 		return nil
 	}
 	if strings.HasSuffix(m.Source, profile.Again) {
+		w.tx.Store.Delete(w.againMark(p.Provider, src.Object))
 		w.timer(w.tx.Now, timerLater, laterLoaded)
 		return nil
 	}
@@ -60,6 +61,7 @@ func (w *world) unload(provider string) error {
 	}
 	for i := range p.Sources {
 		w.tx.Store.Delete(w.t.Key(kindLoaded, provider+"\x00"+p.Sources[i].Object))
+		w.tx.Store.Delete(w.againMark(provider, p.Sources[i].Object))
 	}
 	return nil
 }
