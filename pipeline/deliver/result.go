@@ -356,6 +356,11 @@ func (b *box) giveUp(at *schemas.Attempt, e *entry, r *schemas.ItemResult, reaso
 		b.ended.Errors++
 		return b.free(e)
 	}
+	if at.Kind == schemas.KindWrite && at.Operation != schemas.OpUpdate && at.Operation != schemas.OpLink && e.Waiting && e.ID == "" && !e.Withdrawn {
+		// Nothing is there yet, and what waits says only what is otherwise: it goes as a whole.
+		e.Tries, e.MaxBatch = 0, 0
+		return b.again(e, b.tx.Now)
+	}
 	last := *at
 	last.Items = nil
 	for _, it := range at.Items {

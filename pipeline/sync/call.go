@@ -148,10 +148,38 @@ func (w *world) settleFate(c *call) error {
 func (w *world) personOf(c *call) (*person, error) {
 	if c.Person != "" {
 		if ps, _, err := w.load(c.Person); err != nil || ps != nil {
-			return ps, err
+			return w.whoHasIt(c, ps, err)
 		}
 	}
 	return w.match(c)
+}
+
+// whoHasIt is a call's person, or who has the record by now on which it stands: one that
+// was taken out of the person takes its calls along.
+func (w *world) whoHasIt(c *call, ps *person, err error) (*person, error) {
+	if err != nil {
+		return nil, err
+	}
+	var other *person
+	for i := range c.Activities {
+		a := &c.Activities[i]
+		acc := w.account(a.Provider)
+		if a.ID == "" || a.Person.ID == "" || acc == nil || acc.ID != a.Account { // ids of another account are others
+			continue
+		}
+		if ps.link(a.Person.Provider, a.Person.Object, a.Person.ID) != nil {
+			return ps, nil
+		}
+		if other == nil {
+			if other, err = w.linked(w.linkID(a.Person.Provider, a.Person.Object, a.Person.ID)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if other != nil {
+		return other, nil
+	}
+	return ps, nil
 }
 
 // early reports whether a call ended before the CRM was connected: it is another's to
@@ -296,6 +324,15 @@ func (w *world) log(c *call, ps *person, provider string) (int, error) {
 		return 1, nil // it stays where it was logged, as it is
 	}
 	target := w.target(ps, provider, a)
+	if target == nil && a != nil && a.ID != "" { // it may stand on a record that was taken out of the person
+		other, err := w.linked(w.linkID(provider, a.Person.Object, a.Person.ID))
+		if err != nil {
+			return 0, err
+		}
+		if other != nil && other.ID != ps.ID {
+			target = w.target(other, provider, a)
+		}
+	}
 	if target == nil {
 		return 0, nil
 	}
