@@ -30,6 +30,9 @@ func (w *world) linkedAnew(e *edit, c *schemas.ContactChange) error {
 	if err != nil || !ok || to.ID == from.ID {
 		return err
 	}
+	if apart, err := w.toldApart(from, to, c); err != nil || apart {
+		return err
+	}
 	switch {
 	case len(from.Links) == 0:
 		e.p = to
@@ -48,6 +51,18 @@ func (w *world) linkedAnew(e *edit, c *schemas.ContactChange) error {
 	}
 	e.p = to
 	return nil
+}
+
+// toldApart says that somebody took the record out of the contact's person, or the contact
+// out of the record's: the dialer, which still has the link, does not undo that.
+func (w *world) toldApart(from, to *person, c *schemas.ContactChange) (bool, error) {
+	l := *c.CRMLink
+	f := &finder{w: w, record: w.linkID(l.Provider, l.Object, l.ID)}
+	if apart, err := f.Apart(from.ID); err != nil || apart {
+		return apart, err
+	}
+	f.record = contactRecord(c.ContactID)
+	return f.Apart(to.ID)
 }
 
 // askSame asks whether two persons are one, unless that was asked, or decided, before.
