@@ -25,6 +25,7 @@ type oneCustomer struct {
 	forbade bool // somebody said do-not-call, and it was heard
 	log     []string
 	merged  bool // the contact was merged, too
+	bin     bool // its row is that of the recycle bin: deleted, with what it last held
 }
 
 func (w *oneCustomer) fatalf(format string, a ...any) {
@@ -88,7 +89,10 @@ func (w *oneCustomer) row(object, id string, at int64) *pipeline.Record {
 		r.Fields = append(r.Fields, schemas.Text("ConvertedContactId", "K1"))
 	case id == "K1" && w.merged:
 		to := "K2"
-		r.MovedTo, r.Fields[1] = &to, schemas.Text("Phone", "+14155550102")
+		r.MovedTo, r.Deleted = &to, w.bin
+		if !w.bin {
+			r.Fields[1] = schemas.Text("Phone", "+14155550102")
+		}
 	case strings.HasPrefix(id, "T-"):
 		r.Fields = []schemas.Field{schemas.Text("WhoId", w.survivor())}
 	}
@@ -147,7 +151,7 @@ func (w *oneCustomer) settle() {
 func TestConversionsAndMergesGiveOnePerson(t *testing.T) {
 	seeded(t, "1500", func(t *rapid.T) {
 		w := &oneCustomer{t: t, m: NewMachine(Profiles(), day+9*3600*1000), tasks: map[string]string{}, persons: map[string]*schemas.SyncContact{}, calls: map[string]*schemas.SyncCall{},
-			merged: rapid.Bool().Draw(t, "merged")}
+			merged: rapid.Bool().Draw(t, "merged"), bin: rapid.Bool().Draw(t, "bin")}
 		w.step(record(schemas.TopicControlTenants, &schemas.TenantConfig{Tenant: "acme", Version: 1, Country: "US", TimeZone: "UTC", Accounts: []schemas.Account{{Provider: "sf", ID: "org"}}}))
 		before := day + 8*3600*1000
 		lead := func(id string) *schemas.Link { return &schemas.Link{Provider: "sf", Object: "Lead", ID: id} }

@@ -59,6 +59,9 @@ func (w *world) moved(provider, object, id, to string, follows bool) (known bool
 	}
 	var unseen []fieldValue
 	if l != nil {
+		if s == nil {
+			w.yield(p, l)
+		}
 		unseen = w.unseen(p, l)
 		w.giveUpWrites(p, l)
 		w.dropRival(p, provider, object, id)
@@ -83,6 +86,23 @@ func (w *world) moved(provider, object, id, to string, follows bool) (known bool
 	}
 	w.sayAgain(e, unseen)
 	return true, w.store(e)
+}
+
+// yield lets what a record said of its person give way to the first word of the one that it
+// was merged into, whatever the times are: that is what the CRM chose.
+func (w *world) yield(p *person, l *link) {
+	o := w.lines.Object(l.Provider, l.Object)
+	if o == nil {
+		return
+	}
+	for _, m := range o.Lines {
+		f, ok := p.field(m.Dialer)
+		if known, told := find(l.Known, m.CRM); !ok || !told || f.From != l.Provider || m.Role == profile.DoNotCall {
+			continue
+		} else if in, why, err := w.inward(m, known); err == nil && why == "" && m.Same(w.env, f.Value, in) {
+			f.At = 0
+		}
+	}
 }
 
 const mergedThere = "merged in the CRM"
