@@ -15,7 +15,8 @@
 // like whom (pipeline/identity); here stands what both are asked with: what a record was
 // known to hold, what is on its way to it, the indexes. A value that a CRM may have taken
 // later than something newer is written again (P7). Two persons become one by a person's
-// word or the CRM's merge, and never fall apart by themselves (B7).
+// word, the dialer's link or the CRM's merge, and never fall apart by themselves (B7). What is
+// on its way while they do is docs/adr/0016's.
 //
 // What an activity says is pure (pipeline/activity); here is decided when: a late edit
 // that changes its text first reads what stands there, for people type there too, and
