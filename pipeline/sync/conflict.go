@@ -253,6 +253,9 @@ func (w *world) dispute(e *edit, d *dispute, cur *fieldValue, m *mapping.Line, v
 // sentFor is how long what came back is still looked for, in ms.
 const sentFor = 10 * 60 * 1000
 
+// openFor is how long before its end a write may have landed, in ms.
+const openFor = 60 * 1000
+
 // replaced keeps a value that is on its way while another takes its place.
 func (l *link) replaced(name string, by *string) {
 	wanted, pending := find(l.Wanted, name)
@@ -281,6 +284,14 @@ func (l *link) arrived(name string, v *string, more bool, now int64) {
 // the CRM's own.
 func (l *link) landed(name string, v, before *string, now int64) {
 	l.keep(sentValue{Name: name, Value: v, Until: now, Landed: true, Before: before})
+}
+
+// overtaken says that a word may be older than what ours put in its place a moment ago:
+// nobody knows which of them stands there now.
+func (l *link) overtaken(env *mapping.Env, m *mapping.Line, ours, v *string, at int64) bool {
+	return m.Outbound() && slices.ContainsFunc(l.Sent, func(s sentValue) bool {
+		return s.Landed && s.Name == m.CRM && at <= s.Until && at > s.Until-openFor && m.Alike(env, s.Value, ours) && !m.Alike(env, s.Before, v)
+	})
 }
 
 // takenBack says that a record has again what it had before ours. It may have been read

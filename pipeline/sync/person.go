@@ -247,6 +247,9 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 				continue
 			}
 		}
+		if known && l.overtaken(w.env, m, old, v, at) {
+			w.read(l.Provider, l.Object, l.ID)
+		}
 		l.takenBack(w.env, m, v)
 		if !h.late { // else it is a word that comes late, and may count still
 			l.Known = set(l.Known, m.CRM, v)
