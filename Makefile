@@ -82,7 +82,7 @@ crash-kafka: ## the crash run on Apache Kafka, which is killed 5 times as well
 clients-kafka: ## clients of other makers on the embedded broker: kcat, confluent-kafka, Java, kafkajs
 	$(GO) run ./internal/clients
 
-mutants: ## one mutation per promise and more, each killed by a test that docs/promises.md names: about 10 minutes
+mutants: ## one mutation per promise and more, each killed by a test that docs/promises.md names: about 12 minutes
 	$(GO) run ./internal/mutants
 
 python: ## a foreign producer and consumer (confluent-kafka) against the embedded broker

@@ -29,6 +29,22 @@ var behaviours = []mutant{
 		new: "",
 		by:  "pipeline/pipetest: convert_lead.txt"},
 
+	{promise: "B7", what: "do-not-call of the one that was merged is lost", file: uniteFile,
+		old: `	to.DNC, to.DNCAt = to.DNC || from.DNC, max(to.DNCAt, from.DNCAt)
+`,
+		new: "",
+		by:  "pipeline/pipetest: identity_do_not_call.txt"},
+	{promise: "B7", what: "the id of the one that was merged leads nowhere", file: uniteFile,
+		old: `	w.setText(kindUnited, from.ID, to.ID)
+`,
+		new: "",
+		by:  "pipeline/pipetest: TestConversionsAndMergesGiveOnePerson"},
+	{promise: "B7", what: "calls of the one that was merged are not counted", file: uniteFile,
+		old: `	w.timer(w.tx.Now, timerUnited, from.ID)
+`,
+		new: "",
+		by:  "pipeline/pipetest: identity_counters.txt"},
+
 	{promise: "B8", what: "an address of somebody who was erased is forgotten", file: eraseFile,
 		old: `			w.setErased(erasedEmail, v)
 `,
@@ -89,6 +105,16 @@ var behaviours = []mutant{
 		new: `			return Outside
 `,
 		by: "pipeline/pipetest: scope_never_in.txt"},
+
+	{promise: "B11", what: "another account of a CRM is taken for the former one", file: crmAccountFile,
+		old: `			orgs[i].Generation++
+`,
+		new: "",
+		by:  "pipeline/pipetest: account_replaced.txt"},
+	{promise: "B11", what: "records of an account that was replaced are written to", file: crmAccountFile,
+		old: `return l.Generation != w.generation(l.Provider) }`,
+		new: `return l.Generation > w.generation(l.Provider) }`,
+		by:  "pipeline/pipetest: b11_another_org.txt"},
 
 	{promise: "B23", what: "an older word takes back that a number may not be dialled", file: doNotCallFile,
 		old: `	case ok && (at < old.At || at == old.At && old.DNC), !ok && !dnc:

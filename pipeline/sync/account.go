@@ -11,7 +11,7 @@ import (
 
 // adopt compares the accounts with those that the tenant has had. Another id is
 // another CRM: its stream begins anew, and what was known of the old one's records is
-// of an earlier generation.
+// of an earlier generation (B11).
 func (w *world) adopt(c *schemas.TenantConfig) error {
 	orgs := append([]org(nil), w.orgs...)
 	for _, a := range c.Accounts {
