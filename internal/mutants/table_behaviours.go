@@ -106,6 +106,18 @@ var behaviours = []mutant{
 `,
 		by: "pipeline/pipetest: scope_never_in.txt"},
 
+	{promise: "B9", what: "nobody is told that a field that the scope asks for is gone", file: "pipeline/sync/drift.go",
+		old: `			if ds.Lacks(f.Field) && now.item(conflictDrift, f.Field) == nil {
+`,
+		new: `			if false {
+`,
+		by: "pipeline/pipetest: scope_field_gone.txt"},
+	{promise: "B9", what: "who came in while a field of the scope was gone stays in", file: "pipeline/sync/describe.go",
+		old: `			w.scopeBack(plain, was)
+`,
+		new: "",
+		by:  "pipeline/pipetest: scope_field_gone.txt"},
+
 	{promise: "B11", what: "another account of a CRM is taken for the former one", file: crmAccountFile,
 		old: `			orgs[i].Generation++
 `,

@@ -106,7 +106,7 @@ func (b *Base) CompileWith(cfg *schemas.TenantConfig, facts []Fact) *Compiled {
 func (b *Base) compile(cfg *schemas.TenantConfig, facts []Fact) *compiler {
 	c := &Compiled{Env: Env{Country: cfg.Country, Currency: cfg.Currency, Locale: cfg.Locale, Zone: b.zone(cfg.TimeZone)},
 		objects: b.objects, tables: b.tables, roles: b.roles, conflictDefault: cfg.ConflictDefault, conflicts: cfg.ConflictFields}
-	k := &compiler{Base: b, c: c, cfg: cfg}
+	k := &compiler{Base: b, c: c, cfg: cfg, facts: facts}
 	for i := range cfg.Mappings {
 		k.i = i
 		k.mapping(&cfg.Mappings[i])
@@ -134,12 +134,13 @@ func (b *Base) compile(cfg *schemas.TenantConfig, facts []Fact) *compiler {
 
 type compiler struct {
 	*Base
-	c    *Compiled
-	cfg  *schemas.TenantConfig
-	i    int       // the mapping under work
-	own  []*Object // that the tenant changed
-	made []madeLine
-	ps   []Problem
+	c     *Compiled
+	cfg   *schemas.TenantConfig
+	i     int // the mapping under work
+	facts []Fact
+	own   []*Object // that the tenant changed
+	made  []madeLine
+	ps    []Problem
 }
 
 // madeLine says which mapping a line came from.

@@ -28,6 +28,11 @@ func (d *Described) Field(name string) *schemas.DescribedField {
 	return &d.Fields[i]
 }
 
+// Lacks reports whether the CRM does not have a field, as far as it says.
+func (d *Described) Lacks(field string) bool {
+	return d.Field(field) == nil && !d.Partial && !related(field)
+}
+
 // Fact is what a line has to heed of what the CRM says of its field.
 type Fact struct {
 	Provider string `avro:"provider"`
@@ -103,6 +108,13 @@ func (b *Base) Facts(cfg *schemas.TenantConfig, ds []Described) []Fact {
 			if o.Provider == d.Provider && o.Name == d.Object {
 				for _, l := range o.Lines {
 					add(d.Fact(l, k.ownLength(l)))
+				}
+			}
+		}
+		for _, o := range k.c.Mapped(d.Provider, d.Object) { // what the scope asks for is read, too
+			for _, f := range o.Scope {
+				if d.Lacks(f.Field) {
+					add(Fact{Provider: d.Provider, Object: d.Object, Field: f.Field, Gone: true}, true)
 				}
 			}
 		}
@@ -206,8 +218,36 @@ func (b *Base) Against(cfg *schemas.TenantConfig, ds []Described) []Problem {
 			}
 		}
 		k.stages(d)
+		k.scopeAgainst(d)
 	}
 	return k.ps
+}
+
+// scopeAgainst looks at the conditions of a scope: one on a field that is not there lets
+// everybody in, one on a value that is not there nobody.
+func (k *compiler) scopeAgainst(d *Described) {
+	for i, s := range k.cfg.Scopes {
+		if s.Provider != d.Provider || s.Object != d.Object || s.Off {
+			continue
+		}
+		for _, f := range s.Filters {
+			where := d.Provider + "." + d.Object + "." + f.Field
+			if d.Lacks(f.Field) {
+				k.rule("scopes", i, "filters", strings.Replace(d.NotThere(f.Field), "leave the line out", "take the condition out", 1),
+					"the scope asks for "+where+", which is not in the CRM, or the integration's user does not see it: the condition would be none")
+				continue
+			}
+			df := d.Field(f.Field)
+			if df == nil || df.MoreValues || len(df.Values) == 0 {
+				continue
+			}
+			for _, v := range f.Values {
+				if !slices.ContainsFunc(df.Values, func(x string) bool { return strings.EqualFold(x, v) }) {
+					k.ps = append(k.ps, Problem{List: "scopes", Index: i, Part: "filters", Warning: true, Mend: near.DidYouMean(v, df.Values), What: "the scope asks for the value " + quote(v) + " of " + where + ", which the CRM does not list"})
+				}
+			}
+		}
+	}
 }
 
 func (k *compiler) against(d *Described, l *Line) {

@@ -312,7 +312,13 @@ type Object struct {
 	// Shared says that two lines look at one field of the CRM.
 	Shared bool
 
-	lacks []string // fields of the profile that the CRM does not have
+	lacks  []string // fields of the profile that the CRM does not have
+	unseen []string // fields that Scope asks for and the CRM does not have
+}
+
+// Asks reports whether the scope has a condition on a field.
+func (o *Object) Asks(field string) bool {
+	return slices.ContainsFunc(o.Scope, func(f schemas.Filter) bool { return f.Field == field })
 }
 
 // Constants are what a new record gets beside the values of the dialer, by the CRM's
@@ -360,7 +366,7 @@ func (o *Object) Extra() []string {
 	}
 	for i := range o.Scope {
 		f := o.Scope[i].Field
-		if !slices.ContainsFunc(o.Lines, func(l *Line) bool { return l.CRM == f && l.Inbound() }) {
+		if !slices.Contains(o.unseen, f) && !slices.ContainsFunc(o.Lines, func(l *Line) bool { return l.CRM == f && l.Inbound() }) {
 			extra = append(extra, f)
 		}
 	}

@@ -149,7 +149,13 @@ func (k *compiler) scopes() {
 			k.c.tables = slices.DeleteFunc(slices.Clone(k.c.tables), is)
 		} else if len(s.Filters) > 0 && k.Base.object(s.Provider, s.Object) != nil {
 			if o := objectIn(slices.Concat(k.c.objects, k.c.tables), s.Provider, s.Object); o != nil {
-				k.object(s.Provider, s.Object).Scope = s.Filters
+				mine := k.object(s.Provider, s.Object)
+				mine.Scope = s.Filters
+				for _, f := range s.Filters {
+					if x := FactOf(k.facts, &Fact{Provider: s.Provider, Object: s.Object, Field: f.Field}); x != nil && x.Gone {
+						mine.unseen = append(mine.unseen, f.Field)
+					}
+				}
 			}
 		}
 		for _, f := range s.Filters {

@@ -137,6 +137,8 @@ func (w *world) survey() error {
 			} else {
 				facts = append(facts, back)
 			}
+		case was.Gone && (is == nil || !is.Gone):
+			w.scopeBack(plain, was)
 		case was.ReadOnly && !was.Gone && (is == nil || !is.Gone && !is.ReadOnly):
 			w.timer(w.tx.Now, timerSendField, fieldID(was))
 		}

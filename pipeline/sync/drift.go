@@ -119,6 +119,16 @@ func (w *world) drifted(plain *mapping.Plain, ds *mapping.Described) (*drift, er
 			}
 		}
 	}
+	for _, o := range plain.Mapped(ds.Provider, ds.Object) {
+		for _, f := range o.Scope {
+			if ds.Lacks(f.Field) && now.item(conflictDrift, f.Field) == nil {
+				where := "crm." + ds.Provider + ".scope." + ds.Object
+				now.Items = append(now.Items, driftItem{Kind: conflictDrift, Field: f.Field, Dialer: where,
+					What: "it is not there: deleted, renamed, or hidden from the integration's user; until it is, the scope's condition on it is none, and whoever is new comes in",
+					Mend: "show it to the integration's user, or take its condition out of " + where})
+			}
+		}
+	}
 	for _, it := range old.Items {
 		if it.Kind != conflictNewField {
 			continue

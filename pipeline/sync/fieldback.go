@@ -76,17 +76,29 @@ func (w *world) fieldBack(id string) error {
 	return nil
 }
 
+// scopeBack reads the records again of which a scope asks for a field that is there again:
+// who came in meanwhile is judged by it.
+func (w *world) scopeBack(plain *mapping.Plain, f *mapping.Fact) {
+	if slices.ContainsFunc(plain.Mapped(f.Provider, f.Object), func(o *mapping.Object) bool { return o.Asks(f.Field) }) {
+		w.readObject(f.Provider, f.Object)
+	}
+}
+
+func (w *world) readObject(provider, object string) {
+	for i := range w.s.profiles[provider].Sources {
+		if src := &w.s.profiles[provider].Sources[i]; src.Object == object {
+			w.want.Again = append(w.want.Again, pipeline.Source{Provider: provider, Name: src.Name})
+		}
+	}
+}
+
 // readField reads what stands in a field that is there again, if it is read at all.
 func (w *world) readField(f *mapping.Fact) {
 	for _, o := range w.lines.Mapped(f.Provider, f.Object) {
 		if !slices.ContainsFunc(o.Lines, func(l *mapping.Line) bool { return l.CRM == f.Field && l.Inbound() }) {
 			continue
 		}
-		for i := range w.s.profiles[f.Provider].Sources {
-			if src := &w.s.profiles[f.Provider].Sources[i]; src.Object == f.Object {
-				w.want.Again = append(w.want.Again, pipeline.Source{Provider: f.Provider, Name: src.Name})
-			}
-		}
+		w.readObject(f.Provider, f.Object)
 	}
 }
 

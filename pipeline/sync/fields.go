@@ -76,6 +76,11 @@ func viewsOf(plain *mapping.Plain, d *mapping.Described, dr *drift) []pipeline.F
 				views = append(views, pipeline.FieldView{Name: l.CRM, Missing: true, Mapped: mappedAs(plain, d, l.CRM)})
 			}
 		}
+		for _, f := range o.Scope {
+			if d.Lacks(f.Field) && !slices.ContainsFunc(views, func(v pipeline.FieldView) bool { return v.Name == f.Field }) {
+				views = append(views, pipeline.FieldView{Name: f.Field, Missing: true})
+			}
+		}
 	}
 	slices.SortFunc(views, func(a, b pipeline.FieldView) int { return strings.Compare(a.Name, b.Name) })
 	for i := range views {

@@ -216,8 +216,11 @@ func printConflict(w io.Writer, c *schemas.SyncConflict) error {
 		rows = [][]string{{"known", c.PersonID, shown(c.DialerValue)}, {"record", record, shown(c.CRMValue)}, {"because", c.Field, ""}}
 	case "drift", "new_field":
 		rows = [][]string{{"dialer", c.Field, "mapped to it"}, {"CRM", record + fieldOfCRM(c), whole(c.CRMValue)}}
-		if kindOf(c) == "new_field" {
+		switch {
+		case kindOf(c) == "new_field":
 			rows[0][2] = "may be mapped to it"
+		case strings.HasPrefix(c.Field, "crm."):
+			rows[0] = []string{"scope", c.Field, "has a condition on it"}
 		}
 	case "value", "undone":
 		rows = [][]string{{"dialer", c.PersonID + " " + c.Field, shown(c.DialerValue)}, {"CRM", record, shown(c.CRMValue)}}

@@ -128,7 +128,7 @@ func printFields(w io.Writer, f *pipeline.Fields, every bool) error {
 		var rows [][]string
 		for k := range o.Fields {
 			v := &o.Fields[k]
-			if !every && !v.Custom && len(v.Mapped) == 0 && v.Why == "" {
+			if !every && !v.Custom && len(v.Mapped) == 0 && v.Why == "" && !v.Missing {
 				continue
 			}
 			rows = append(rows, []string{v.Name, orDash(v.Label), typeOf(v), mappedBy(v), noteOf(v)})

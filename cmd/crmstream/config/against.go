@@ -29,7 +29,9 @@ func (d *Document) Against(providers []connectors.Provider, f *pipeline.Fields) 
 	})
 	for _, pr := range Base(providers).Against(&d.Config, ds) {
 		path := "mapping"
-		if pr.List != "mappings" {
+		if pr.List == "scopes" {
+			path = d.scopes[pr.Index]
+		} else if pr.List != "mappings" {
 			path = pr.List
 		} else if pr.Index >= 0 && pr.Index < len(d.lines) {
 			path = d.lines[pr.Index] + partOf(pr.Part)

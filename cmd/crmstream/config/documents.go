@@ -25,6 +25,7 @@ type Document struct {
 
 	places *strictyaml.Places
 	lines  []string // where the entries of the mapping stand
+	scopes []string // and those of the scopes
 }
 
 // Base returns what every tenant's mapping starts from.
@@ -76,6 +77,7 @@ func (d *tenantDoc) rules(p *strictyaml.Places, tc *schemas.TenantConfig, provid
 			tc.Scopes, paths["scopes"] = append(tc.Scopes, scopes...), append(paths["scopes"], at...)
 		}
 	}
+	r.scopePaths = paths["scopes"]
 	tc.Events, paths["events"] = r.events(d.Events)
 	tc.Stages, paths["stages"] = r.stages(d.Stages)
 	for i := range r.lines {
@@ -175,7 +177,7 @@ func Documents(file string, src []byte, servers map[string]string, providers []c
 		r, warnings := d.rules(places[i], &tc, providers, host)
 		mistakes = append(append(append(mistakes, ms...), r.mistakes...), places[i].Mistakes()...)
 		tc.Document = places[i].Source
-		doc := Document{Config: tc, Tests: r.tests, Warnings: warnings, places: places[i]}
+		doc := Document{Config: tc, Tests: r.tests, Warnings: warnings, places: places[i], scopes: r.scopePaths}
 		for k := range r.lines {
 			doc.lines = append(doc.lines, r.lines[k].path)
 		}

@@ -57,6 +57,8 @@ type reader struct {
 	tests    []Test
 	mistakes []strictyaml.Mistake
 	warnings []strictyaml.Mistake
+
+	scopePaths []string
 }
 
 func (r *reader) bad(path, mend, what string) {
