@@ -87,11 +87,10 @@ func (r *running) says(want string, args ...string) string {
 	return said
 }
 
-// shape has the simulated Salesforce show a field, or hide it from everybody.
-func (r *running) shape(hidden string) {
+// sim does something in the simulated Salesforce.
+func (r *running) sim(what, body string) string {
 	r.t.Helper()
-	body := `{"org": "00D5g0000000001EAA", "object": "Lead", "field": "Title", "hidden": ` + hidden + `}`
-	req, err := http.NewRequestWithContext(r.ctx, http.MethodPost, r.config.Servers["salesforce"]+"/_sim/fields", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(r.ctx, http.MethodPost, r.config.Servers["salesforce"]+"/_sim/"+what, strings.NewReader(`{"org": "00D5g0000000001EAA", "object": "Lead", `+body+"}"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -100,10 +99,11 @@ func (r *running) shape(hidden string) {
 		r.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode >= 300 {
-		b, _ := io.ReadAll(res.Body)
-		r.t.Fatalf("%s: %s", res.Status, b)
+	b, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode >= 300 {
+		r.t.Fatalf("%s: %s %s, %v", what, res.Status, b, err)
 	}
+	return string(b)
 }
 
 // A field is taken from a CRM under a whole process: what its admin sees by the commands,
@@ -116,7 +116,7 @@ func TestAFieldGoesAndComesBack(t *testing.T) {
 		t.Fatalf("before: %d, %s", status, said)
 	}
 
-	r.shape("true")
+	r.sim("fields", `"field": "Title", "hidden": true`)
 	status, doc := r.say("tenants", "show", "acme")
 	if status != 0 {
 		t.Fatal(doc)
@@ -147,7 +147,7 @@ func TestAFieldGoesAndComesBack(t *testing.T) {
 		}
 	}
 
-	r.shape("false")
+	r.sim("fields", `"field": "Title", "hidden": false`)
 	write("calls: {min_seconds: 2}\n")
 	// It names no line of the file, so it is a warning; what is applied has the CRMs asked again.
 	if status, said := r.say("tenants", "apply", "-f", file); status != 0 || !strings.HasPrefix(said, "warning: ") || !strings.Contains(said, "salesforce.Lead.Title is not in the CRM") || !strings.HasSuffix(said, "acme is at version 3\n") {
@@ -192,4 +192,55 @@ func TestWhatStopsAnAccountIsSaidWithItsMend(t *testing.T) {
 	if status, said := r.say("explain", "acme", "p1", "--field", "fist_name"); status != exitFound || said != "crmstream: the person has no field fist_name: did you mean first_name?\n" {
 		t.Errorf("%d, %s", status, said)
 	}
+}
+
+// A field that the scope asks for is taken from the CRM: nobody is asked for it any more,
+// it is listed, and a file with such a condition is refused. Back again, whoever came in
+// meanwhile is judged by it (B9, B27).
+func TestAFieldOfTheScopeGoesAndComesBack(t *testing.T) {
+	r := newRunning(t)
+	r.says(`(?m)^acme +salesforce +well `, "status")
+	_, doc := r.say("tenants", "show", "acme")
+	file := filepath.Join(t.TempDir(), "acme.yaml")
+	apply := func(scope string, args ...string) (int, string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(strings.Replace(doc, "    account:", "    scope: {Lead: \""+scope+"\"}\n    account:", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return r.say(append([]string{"tenants", "apply", "-f", file}, args...)...)
+	}
+	if status, said := apply("Ratin != Cold"); status != exitInput || !strings.Contains(said, "the scope asks for salesforce.Lead.Ratin, which is not in the CRM") || !strings.Contains(said, "did you mean Rating?") {
+		t.Errorf("a slip: %d, %s", status, said)
+	}
+	if status, said := apply("Rating != Cold"); status != 0 {
+		t.Fatal(said)
+	}
+	made := r.sim("write", `"user": "0055g0000000001AAA", "fields": {"LastName": "Zed", "Company": "Z", "Phone": "+14155559999", "Rating": "Cold"}`)
+	id := regexp.MustCompile(`00Q\w{15}`).FindString(made)
+	r.sim("write", `"user": "0055g0000000001AAA", "fields": {"LastName": "Yao", "Company": "Y", "Phone": "+14155559998", "Rating": "Hot"}`)
+	r.says(`person p\d+, active`, "explain", "acme", "+14155559998")
+	if status, said := r.say("explain", "acme", "+14155559999"); status != exitFound {
+		t.Errorf("somebody out of the scope: %s", said)
+	}
+
+	r.sim("fields", `"field": "Rating", "hidden": true`)
+	if status, said := apply("Rating != Cold", "--offline"); status != 0 { // has the CRM asked again
+		t.Fatal(said)
+	}
+	r.says(`acme +drift:salesforce:Lead:Rating +drift `, "conflicts", "list", "--tenant", "acme")
+	r.says(`scope +crm\.salesforce\.scope\.Lead +has a condition on it(?s:.*)next: .*take its condition out of crm\.salesforce\.scope\.Lead`, "conflicts", "show", "acme", "drift:salesforce:Lead:Rating")
+	r.says(`(?m)^Rating +- +- +- +it is not there: `, "tenants", "fields", "acme", "--object", "Lead")
+	if status, said := apply("Rating != Cold"); status != exitInput || !strings.Contains(said, "the scope asks for salesforce.Lead.Rating") {
+		t.Errorf("a condition on a field that is gone: %d, %s", status, said)
+	}
+	r.sim("write", `"user": "0055g0000000001AAA", "id": "`+id+`", "fields": {"Title": "Boss"}`)
+	r.says(`person p\d+, active`, "explain", "acme", "+14155559999") // as the item says
+
+	r.sim("fields", `"field": "Rating", "hidden": false`)
+	if status, said := apply("Rating != Cold", "--offline"); status != 0 {
+		t.Fatal(said)
+	}
+	r.says(`drift:salesforce:Lead:Rating resolved`, "conflicts", "show", "acme", "drift:salesforce:Lead:Rating")
+	r.says(`person p\d+, out_of_scope`, "explain", "acme", "+14155559999")
+	r.says(`person p\d+, active`, "explain", "acme", "+14155559998")
 }
