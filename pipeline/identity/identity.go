@@ -68,6 +68,14 @@ func Rules(cfg []schemas.DedupeRule) []Rule {
 	return rules
 }
 
+// Uses reports whether a strategy is among a tenant's steps.
+func Uses(cfg []schemas.DedupeRule, strategy string) bool {
+	if len(cfg) == 0 {
+		return strategy == Email || strategy == Phone
+	}
+	return slices.ContainsFunc(cfg, func(c schemas.DedupeRule) bool { return c.Strategy == strategy && c.Action != "off" })
+}
+
 // Source finds known persons, at most so many, in a fixed order.
 type Source interface {
 	ByEmail(email string, most int) ([]*Person, error)

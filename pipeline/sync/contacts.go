@@ -18,7 +18,10 @@ func (w *world) showContact(p *person, id string) error {
 			}
 		}
 	}
-	p.ContactID = &id
+	if p.ContactID == nil || *p.ContactID != id {
+		shown := id // not the parameter: it would be allocated for every contact
+		p.ContactID = &shown
+	}
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 // has, whether both are one: had they come with it they would be (B2). Two who have one
 // already become no third.
 func (w *world) askSameAddress(e *edit) error {
-	if e.fresh || len(e.set) == 0 || w.settles || !slices.ContainsFunc(identity.Rules(w.cfg.Dedupe), func(r identity.Rule) bool { return r.Strategy == identity.Email }) {
+	if e.fresh || len(e.set) == 0 || w.settles || !identity.Uses(w.cfg.Dedupe, identity.Email) {
 		return nil
 	}
 	for _, name := range e.set {
