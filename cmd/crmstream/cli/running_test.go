@@ -215,6 +215,7 @@ func TestAFieldOfTheScopeGoesAndComesBack(t *testing.T) {
 	if status, said := apply("Rating != Cold"); status != 0 {
 		t.Fatal(said)
 	}
+	r.says(`by configuration version 2 of acme`, "explain", "acme", "p1") // else who comes next is judged by the version before
 	made := r.sim("write", `"user": "0055g0000000001AAA", "fields": {"LastName": "Zed", "Company": "Z", "Phone": "+14155559999", "Rating": "Cold"}`)
 	id := regexp.MustCompile(`00Q\w{15}`).FindString(made)
 	r.sim("write", `"user": "0055g0000000001AAA", "fields": {"LastName": "Yao", "Company": "Y", "Phone": "+14155559998", "Rating": "Hot"}`)
