@@ -312,16 +312,8 @@ func TestConversion(t *testing.T) {
 // do-not-call of either and the calls of both (B7).
 func TestMergeIntoANewRecord(t *testing.T) {
 	w := begin(t)
-	contact := func(props map[string]string) string {
-		var out struct {
-			ID string `json:"id"`
-		}
-		w.web["hubspot"].Own("POST", "write", map[string]any{"portal": 62515, "user": "admin@acme.test", "object": "contacts", "properties": props}, &out)
-		w.hint(out.ID)
-		return out.ID
-	}
-	a := contact(map[string]string{"firstname": "Ann", "lastname": "Lee", "phone": "+14155550100"})
-	b := contact(map[string]string{"firstname": "Anne", "lastname": "Lee-Roe", "phone": "+14155550101", "email": "ann@example.com"})
+	a := w.hubspot(map[string]string{"firstname": "Ann", "lastname": "Lee", "phone": "+14155550100"})
+	b := w.hubspot(map[string]string{"firstname": "Anne", "lastname": "Lee-Roe", "phone": "+14155550101", "email": "ann@example.com"})
 	w.step(schemas.TopicDialerContacts, &schemas.ContactChange{ContactID: "d1", ModifiedAt: w.m.Now, CRMLink: &schemas.Link{Provider: "hubspot", Object: "contacts", ID: b},
 		Fields: []schemas.Field{schemas.Text("do_not_call", "true")}})
 	w.call("c1", "+14155550100")
@@ -356,6 +348,17 @@ func TestMergeIntoANewRecord(t *testing.T) {
 	if len(w.dead) != 0 {
 		t.Errorf("dead letters %q", w.dead)
 	}
+}
+
+// hubspot makes a contact in HubSpot, as a user does.
+func (w *whole) hubspot(props map[string]string) string {
+	w.t.Helper()
+	var out struct {
+		ID string `json:"id"`
+	}
+	w.web["hubspot"].Own("POST", "write", map[string]any{"portal": 62515, "user": "admin@acme.test", "object": "contacts", "properties": props}, &out)
+	w.hint(out.ID)
+	return out.ID
 }
 
 // hint says that a contact of HubSpot may have changed, as its webhook does.
@@ -406,16 +409,8 @@ func TestMergeIntoTheOther(t *testing.T) {
 // alone, the rest of the write goes on, and somebody is asked whether both are one (B30).
 func TestAnAddressThatIsTaken(t *testing.T) {
 	w := begin(t)
-	contact := func(props map[string]string) string {
-		var out struct {
-			ID string `json:"id"`
-		}
-		w.web["hubspot"].Own("POST", "write", map[string]any{"portal": 62515, "user": "admin@acme.test", "object": "contacts", "properties": props}, &out)
-		w.hint(out.ID)
-		return out.ID
-	}
 	contact(map[string]string{"firstname": "Bo", "lastname": "Kim", "email": "bo@example.com"})
-	b := contact(map[string]string{"firstname": "Ann", "lastname": "Lee", "email": "ann@example.com"})
+	b := w.hubspot(map[string]string{"firstname": "Ann", "lastname": "Lee", "email": "ann@example.com"})
 	w.step(schemas.TopicDialerContacts, &schemas.ContactChange{ContactID: "d1", ModifiedAt: w.m.Now, CRMLink: &schemas.Link{Provider: "hubspot", Object: "contacts", ID: b},
 		Fields: []schemas.Field{schemas.Text("email", "bo@example.com"), schemas.Text("last_name", "Roe")}})
 	var recs []struct {
