@@ -409,7 +409,7 @@ func TestMergeIntoTheOther(t *testing.T) {
 // alone, the rest of the write goes on, and somebody is asked whether both are one (B30).
 func TestAnAddressThatIsTaken(t *testing.T) {
 	w := begin(t)
-	contact(map[string]string{"firstname": "Bo", "lastname": "Kim", "email": "bo@example.com"})
+	w.hubspot(map[string]string{"firstname": "Bo", "lastname": "Kim", "email": "bo@example.com"})
 	b := w.hubspot(map[string]string{"firstname": "Ann", "lastname": "Lee", "email": "ann@example.com"})
 	w.step(schemas.TopicDialerContacts, &schemas.ContactChange{ContactID: "d1", ModifiedAt: w.m.Now, CRMLink: &schemas.Link{Provider: "hubspot", Object: "contacts", ID: b},
 		Fields: []schemas.Field{schemas.Text("email", "bo@example.com"), schemas.Text("last_name", "Roe")}})
