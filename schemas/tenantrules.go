@@ -141,6 +141,8 @@ type DispositionRule struct {
 	StageObject string `avro:"stage_object" default:""`
 	// Stage that the record moves to, in the CRM's words, e.g. "Demo". "": none.
 	Stage string `avro:"stage" default:""`
+	// True: no rule of the tenant moves a deal for this outcome ("stage: never"). False: others may.
+	KeepsStage bool `avro:"keeps_stage" default:"false"`
 }
 
 // CallPolicy says which calls are logged, and how. The shortest call and the default

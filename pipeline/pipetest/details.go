@@ -65,6 +65,8 @@ func policy(a *args, c *schemas.TenantConfig) error {
 			c.Mappings = append(c.Mappings, schemas.FieldMapping{Entity: schemas.EntityCall, Field: name, Provider: to[0], Object: to[1], CRMField: to[2], Direction: "outbound"})
 		case kind == "outcome" && len(to) == 3: // outcome:Demo=hs/hs_call_disposition/guid-demo
 			c.Dispositions = append(c.Dispositions, schemas.DispositionRule{Label: name, Provider: to[0], Fields: []schemas.Field{schemas.Text(to[1], to[2])}})
+		case kind == "keeps" && len(to) == 1: // keeps:Demo=sf
+			c.Dispositions = append(c.Dispositions, schemas.DispositionRule{Label: name, Provider: to[0], KeepsStage: true})
 		case kind == "target" && len(to) >= 2: // target:session_ended=sf/record/Session?Calls=calls
 			object := ""
 			if len(to) == 3 {

@@ -47,11 +47,15 @@ func (w *world) stageTakenBack(c *call, deal *schemas.Link) error {
 	return err
 }
 
-// stageRule is the first rule that fits.
+// stageRule is the first rule that fits, unless the disposition's says never.
 func (w *world) stageRule(deal *schemas.Link, value func(string) string, disposition string) (to string, from []string, ok bool) {
 	for i := range w.cfg.Dispositions {
 		d := &w.cfg.Dispositions[i]
-		if d.Provider == deal.Provider && d.StageObject == deal.Object && d.Stage != "" && disposition != "" && act.Letters(d.Label) == act.Letters(disposition) {
+		switch {
+		case d.Provider != deal.Provider || disposition == "" || act.Letters(d.Label) != act.Letters(disposition):
+		case d.KeepsStage:
+			return "", nil, false
+		case d.StageObject == deal.Object && d.Stage != "":
 			return d.Stage, nil, true
 		}
 	}

@@ -92,7 +92,7 @@ stages:
 		},
 		ConflictDefault: "crm_wins", ConflictFields: []schemas.Field{schemas.Text("lead_status", "last_write_wins")},
 		Dedupe: []schemas.DedupeRule{{Strategy: "crm_id", Action: "link"}, {Strategy: "email", Action: "link"}, {Strategy: "phone", Action: "suggest"}, {Strategy: "fuzzy_name_company", Action: "link", Threshold: 0.95}},
-		Dispositions: []schemas.DispositionRule{{Provider: hs, Label: "Meeting Booked", Fields: []schemas.Field{schemas.Text("hs_call_status", "COMPLETED")}},
+		Dispositions: []schemas.DispositionRule{{Provider: hs, Label: "Meeting Booked", Fields: []schemas.Field{schemas.Text("hs_call_status", "COMPLETED")}, KeepsStage: true},
 			{Provider: sf, Label: "Meeting Booked", Fields: []schemas.Field{schemas.Text("CallDisposition", "Meeting Booked")}, StageObject: "Opportunity", Stage: "Demo"}},
 		Calls:  schemas.CallPolicy{SkipKinds: []string{"missed", "voicemail"}, SkipDirections: []string{"inbound"}, LogBefore: true, CreateLead: true, NoLookup: true, NotesLayout: "plain", Recording: "signed", RecordingBase: "https://dialer.example.com"},
 		Owners: []schemas.Field{schemas.Text("ann@dialer.example", "a.lee@acme.example")},

@@ -147,6 +147,7 @@ func disposition(crm, label string, pairs []strictyaml.Pair) schemas.Disposition
 		case !ok:
 			p.Wrong("", "%s must be a single value", p.Path())
 		case p.Key == "stage" && text == "never":
+			rule.KeepsStage = true
 		case p.Key == "stage":
 			var found bool
 			if rule.StageObject, rule.Stage, found = strings.Cut(text, "."); !found {

@@ -62,8 +62,11 @@ func Settings(c *schemas.TenantConfig) []string {
 	}
 	for _, d := range c.Dispositions {
 		fields("dispositions."+d.Label+"."+d.Provider, d.Fields)
-		if d.Stage != "" {
-			say("dispositions."+d.Label+"."+d.Provider+".stage", d.StageObject+"."+d.Stage)
+		switch stage := "dispositions." + d.Label + "." + d.Provider + ".stage"; {
+		case d.KeepsStage:
+			say(stage, "never")
+		case d.Stage != "":
+			say(stage, d.StageObject+"."+d.Stage)
 		}
 	}
 	fields("owners", c.Owners)
