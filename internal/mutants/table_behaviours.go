@@ -118,6 +118,19 @@ var behaviours = []mutant{
 		new: "",
 		by:  "pipeline/pipetest: scope_field_gone.txt"},
 
+	{promise: "B10", what: "a CRM whose record is read later has none of the person's calls", file: "pipeline/sync/publish.go",
+		old: `		if err := w.holdsToo(e.p); err != nil {
+			return err
+		}
+`,
+		new: "",
+		by:  "pipeline/pipetest: activity_every_crm.txt"},
+	{promise: "B10", what: "only calls that are there already are logged in another CRM", file: "pipeline/sync/everycrm.go",
+		old: `w.configured(l.Provider) && c.activity(l.Provider) == nil {
+`,
+		new: `w.configured(l.Provider) && c.activity(l.Provider) != nil && c.activity(l.Provider).ID == "" {
+`,
+		by: "pipeline/pipetest: activity_every_crm.txt"},
 	{promise: "B11", what: "another account of a CRM is taken for the former one", file: crmAccountFile,
 		old: `			orgs[i].Generation++
 `,

@@ -45,6 +45,9 @@ func (w *world) store(e *edit) error {
 		if err := w.wantNoLead(e.p); err != nil {
 			return err
 		}
+		if err := w.holdsToo(e.p); err != nil {
+			return err
+		}
 	}
 	w.save(e.p)
 	return nil

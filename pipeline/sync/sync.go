@@ -341,7 +341,7 @@ func (w *world) reference(c *schemas.CRMChange) error {
 func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipeline.Intents, ok bool, err error) {
 	w := &world{s: s, tx: tx, t: tx.Tenant(tm.Tenant), ref: "timer"}
 	switch tm.Kind {
-	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain, timerReconsider, timerAskedFor, timerReread, timerConverted, timerLater, timerFieldBack, timerSendField:
+	case timerRelease, timerGiveUp, timerForget, timerUnknown, timerDrop, timerAction, timerSweep, timerTotals, timerUnheard, timerLead, timerNames, timerUnited, timerAgain, timerReconsider, timerAskedFor, timerReread, timerConverted, timerEveryCRM, timerLater, timerFieldBack, timerSendField:
 	default:
 		return w.want, false, nil
 	}
@@ -398,6 +398,8 @@ func (s *Sync) Tick(tx *pipeline.Tx, tm pipeline.Timer, again Again) (want pipel
 		}
 	case timerConverted:
 		err = w.followConverted(tm.ID)
+	case timerEveryCRM:
+		err = w.logEverywhere(tm.ID)
 	case timerFieldBack:
 		err = w.fieldBack(tm.ID)
 	case timerSendField:
