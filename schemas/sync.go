@@ -164,25 +164,27 @@ type SyncRecord struct {
 	ObjectType string `avro:"crm_object_type"`
 	// The record's id in the CRM, e.g. "00T5g000007abcdEAA". "": the CRM has not given one yet.
 	RecordID string `avro:"crm_record_id"`
-	// The record's id on our side, the dialer's id of the call, e.g. "call-7"; of another event its type and id, e.g. "meeting_booked:m1".
+	// The record's id on our side: the dialer's id of the call, e.g. "call-7"; of another event its type and id, e.g.
+	// "meeting_booked:m1"; our id of the person, e.g. "p17".
 	LocalRecordID string `avro:"local_record_id"`
-	// What kind of record it is on our side: e.g. "call_activities", "events".
+	// What kind of record it is on our side: e.g. "call_activities", "events", "contacts".
 	LocalTable string `avro:"local_table"`
-	// Which way it goes: e.g. "outbound" (from the dialer to the CRM), "inbound".
+	// Which way it goes: e.g. "outbound" (from the dialer to the CRM), "bidirectional" (persons).
 	Direction string `avro:"sync_direction"`
-	// How it stands: e.g. "pending", "synced", "error", "crm_deleted", "held" (an event that waits for its person). "conflict" and
-	// "out_of_scope" are kept for later versions.
+	// How it stands: e.g. "pending", "synced", "error", "crm_deleted", "held" (an event that waits for its person); of a person's
+	// record also "conflict" (a field waits for a decision) and "out_of_scope".
 	Status string `avro:"sync_status"`
-	// When the CRM took what was to be written, by our clock, in ms since 1970 UTC, e.g. 1772386201000. Absent: it is not
-	// in step at the moment.
+	// When the CRM took what was to be written, by our clock, in ms since 1970 UTC, e.g. 1772386201000; of a person's record when it
+	// came to be in step. Absent: it is not in step at the moment.
 	LastSyncedAt *int64 `avro:"last_synced_at"`
-	// When it was last modified in the CRM, by the CRM's clock, in ms since 1970 UTC, e.g. 1772386201000. Absent: not known;
-	// this version leaves it so.
+	// When it was last modified in the CRM, by the CRM's clock, in ms since 1970 UTC, e.g. 1772386201000, of a person's
+	// record as it was known when its status changed. Absent: not known, as of activities.
 	LastCRMModifiedAt *int64 `avro:"last_crm_modified_at"`
-	// When it was last modified on our side, in ms since 1970 UTC, e.g. 1772386200000. Absent: not known; this version
-	// leaves it so.
+	// When it was last modified on our side, in ms since 1970 UTC, e.g. 1772386200000, of a person's record as
+	// it was known when its status changed. Absent: not known, as of activities.
 	LastLocalModifiedAt *int64 `avro:"last_local_modified_at"`
-	// What went wrong last, in the CRM's words, without secrets and e-mail addresses, e.g. "Title: data value too large".
+	// What went wrong last, in the CRM's words, without secrets and e-mail addresses, e.g. "Title: data value too large";
+	// of a person's record which fields were not taken, or which conflict waits (an id on sync.conflicts).
 	// They may still quote a value. Absent: nothing did. Personal data.
 	ErrorMessage *string `avro:"error_message"`
 	// How often it was tried again, e.g. 2. This version leaves it at 0; a dead letter has its tries.

@@ -150,7 +150,7 @@ var catalogue = []Topic{
 		Name: TopicSyncRecords, Role: RoleOutput, Record: "SyncRecord", Key: "tenant/provider/object/id, or tenant/provider/object/local:table:id while the CRM has no id",
 		Example: "acme/salesforce/Task/00T5g000007abcdEAA", Compact: true, Retention: 7 * day,
 		Writers: "task", Readers: "operators, data teams",
-		Doc:   "The state of every record between us and a CRM: in this version, of the activities of calls and of what other events of the dialer became. A tombstone: the record is known under another key now, or its person was erased for privacy.",
+		Doc:   "The state of every record between us and a CRM: of the activities of calls, of what other events of the dialer became, and of persons, each time that one stands otherwise. A tombstone: the record is known under another key now, or its person was erased for privacy.",
 		Notes: "While the CRM has given no id: acme/salesforce/Task/local:call_activities:call-7.",
 	},
 	{

@@ -14,6 +14,7 @@
 //	mapping status transform=picklist_map picklist=New:OPEN,Working:DOING enum=New,Working
 //	scope sf/Lead off                             of the next tenant, too
 //	scope sf/Lead Status=in:New,Working Phone=set  what a record must satisfy
+//	records                                       every row of sync.records is shown, not only those of activities and of who leaves the scope
 //	can page                                      a source for each kind of record; can find: persons by number
 //	can find                                      the CRMs of this script look for persons by number
 //	tenant acme sf org=other                     another account of the same CRM

@@ -48,7 +48,7 @@ func ours(script string) []*profile.Profile {
 }
 
 func run(profiles []*profile.Profile, script string) (string, *Machine, error) {
-	s := &runner{m: NewMachine(profiles, day+9*3600*1000), attempts: make(map[string]*schemas.Attempt), dead: make(map[string]*schemas.DeadLetter), versions: make(map[string]int64)}
+	s := &runner{m: NewMachine(profiles, day+9*3600*1000), attempts: make(map[string]*schemas.Attempt), dead: make(map[string]*schemas.DeadLetter), versions: make(map[string]int64), rows: make(map[string]string)}
 	var out strings.Builder
 	inOutput, ran := false, false
 	for n, line := range strings.Split(strings.TrimRight(script, "\n"), "\n") {
@@ -95,6 +95,8 @@ type runner struct {
 	repeats  uint64                 // duplicates counted so far
 	mappings []schemas.FieldMapping // of the next tenant line
 	scopes   []schemas.ObjectScope  // likewise
+	records  bool                   // each row of sync.records is shown
+	rows     map[string]string      // status of the rows of persons' records, by key
 	out      strings.Builder
 }
 
@@ -104,6 +106,10 @@ func (s *runner) line(line string) error {
 		return fmt.Errorf("nothing on the line")
 	}
 	if line+"\n" == canFind || line+"\n" == canPage {
+		return nil
+	}
+	if line == "records" {
+		s.records = true
 		return nil
 	}
 	if ws[0] != "tenant" && ws[0] != "mapping" && ws[0] != "scope" {

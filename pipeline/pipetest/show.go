@@ -88,7 +88,29 @@ func (s *runner) attempt(at *schemas.Attempt, say func(string, ...any)) {
 	}
 }
 
+// plainRow says of an output that it is how a person's record stands on sync.records, but
+// for who leaves the scope or comes back: a script that is about the rows says so.
+func (s *runner) plainRow(o *pipeline.Output) bool {
+	if o.Topic != schemas.TopicSyncRecords {
+		return false
+	}
+	was, known := s.rows[o.Key]
+	r, ok := o.Value.(*schemas.SyncRecord)
+	switch {
+	case o.Value == nil:
+		delete(s.rows, o.Key)
+		return known
+	case !ok || r.LocalTable != "contacts":
+		return false
+	}
+	s.rows[o.Key] = r.Status
+	return was != schemas.StatusOutOfScope && r.Status != schemas.StatusOutOfScope
+}
+
 func (s *runner) output(o *pipeline.Output) string {
+	if !s.records && s.plainRow(o) {
+		return ""
+	}
 	if o.Value == nil {
 		return fmt.Sprintf("%s %s tombstone", o.Topic, o.Key)
 	}

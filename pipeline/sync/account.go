@@ -96,6 +96,9 @@ func (w *world) dropFormer(p *person) {
 		in.orgs = []org{{Provider: l.Provider, Generation: l.Generation}}
 		w.tx.Store.Delete(w.t.Key(kindLink, in.linkID(l.Provider, l.Object, l.ID)))
 		w.dropRival(p, l.Provider, l.Object, l.ID)
+		if _, held, err := w.text(kindLink, w.linkID(l.Provider, l.Object, l.ID)); err == nil && !held { // else the new account has one of that id
+			w.unlist(&l)
+		}
 		return true
 	})
 	if p.Status == statusOutOfScope {

@@ -194,6 +194,7 @@ func (w *world) erase(p *person, why string) error {
 		lid := w.linkID(l.Provider, l.Object, l.ID)
 		w.setErased(erasedRecord, lid)
 		w.forgetOwner(l)
+		w.unlist(l)
 		w.tx.Store.Delete(w.t.Key(kindLink, lid))
 		w.forgetWrites(p, l.record())
 	}
@@ -256,6 +257,7 @@ func (w *world) privacyDeleted(provider, object, id string) error {
 	w.dropRival(p, provider, object, id)
 	if l := p.link(provider, object, id); l != nil {
 		w.forgetOwner(l)
+		w.unlist(l)
 	}
 	p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == provider && l.Object == object && l.ID == id })
 	w.tx.Store.Delete(w.t.Key(kindLink, lid))

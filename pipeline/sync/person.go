@@ -67,7 +67,10 @@ func (w *world) load(id string) (*person, bool, error) {
 	return p, true, nil
 }
 
-func (w *world) save(p *person) { w.tx.Store.Put(w.t.Key(kindPerson, p.ID), encodePerson(p)) }
+func (w *world) save(p *person) {
+	w.showRecords(p)
+	w.tx.Store.Put(w.t.Key(kindPerson, p.ID), encodePerson(p))
+}
 
 func (w *world) newPerson() (*person, error) {
 	n, err := w.tx.NextSequence("person")

@@ -43,6 +43,7 @@ func encodePerson(p *person) []byte {
 			}
 			b = appendBool(append(b, 0), l.Out)
 			b = binary.AppendVarint(appendFields(b, l.Scope), l.ScopeAt)
+			b = binary.AppendVarint(appendText(b, l.Row), l.RowSince)
 		}
 	}
 	b = append(b, 0)
@@ -116,7 +117,7 @@ func decodePerson(b []byte, p *person) error {
 		for range n {
 			p.Links = append(p.Links, link{Provider: d.text(), Object: d.text(), ID: d.text(),
 				Known: d.fields(), Wanted: d.fields(), Refused: d.fields(), Account: d.text(), Deleted: d.byte() == 1, Revision: d.long(), Generation: d.long(), Whole: d.long(), Warnings: d.fields(), Sent: d.sent(),
-				Out: d.byte() == 1, Scope: d.fields(), ScopeAt: d.long()})
+				Out: d.byte() == 1, Scope: d.fields(), ScopeAt: d.long(), Row: d.text(), RowSince: d.long()})
 		}
 	})
 	p.ContactID = d.optional(new(string))

@@ -29,7 +29,7 @@ func anyPerson(t *rapid.T) *person {
 				fields.Draw(t, "refused"), text.Draw(t, "account"), rapid.Bool().Draw(t, "deleted"), rapid.Int64().Draw(t, "revision"), rapid.Int64().Draw(t, "generation"), rapid.Int64().Draw(t, "whole"), fields.Draw(t, "warnings"),
 				rapid.SliceOfN(rapid.Custom(func(t *rapid.T) sentValue {
 					return sentValue{text.Draw(t, "name"), optional.Draw(t, "value"), rapid.Int64().Draw(t, "until"), rapid.Bool().Draw(t, "landed"), optional.Draw(t, "before")}
-				}), 0, 2).Draw(t, "sent"), rapid.Bool().Draw(t, "out"), fields.Draw(t, "scope"), rapid.Int64().Draw(t, "scope at")}
+				}), 0, 2).Draw(t, "sent"), rapid.Bool().Draw(t, "out"), fields.Draw(t, "scope"), rapid.Int64().Draw(t, "scope at"), text.Draw(t, "row"), rapid.Int64().Draw(t, "row since")}
 		}), 0, 3).Draw(t, "links"),
 		Past: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) past {
 			return past{text.Draw(t, "field"), rapid.Int64().Draw(t, "dialer"), rapid.Int64().Draw(t, "CRM")}

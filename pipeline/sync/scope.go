@@ -102,7 +102,6 @@ func (w *world) judge(e *edit, l *link, o *mapping.Object, fields []schemas.Fiel
 		w.read(l.Provider, l.Object, l.ID) // it comes back with all that it missed, before anything is written to it
 	case verdict == mapping.Inside && l.Out:
 		l.Out, e.changed, e.dirty, e.linked, how.again = false, true, true, true, false
-		w.scopeRecord(e.p, l, schemas.StatusSynced)
 	}
 	if e.changed {
 		e.p.standing()
@@ -131,14 +130,6 @@ func (w *world) judge(e *edit, l *link, o *mapping.Object, fields []schemas.Fiel
 func (w *world) leave(e *edit, l *link) {
 	w.giveUpWrites(e.p, l)
 	l.Out, e.changed, e.dirty = true, true, true
-	w.scopeRecord(e.p, l, schemas.StatusOutOfScope)
-}
-
-// scopeRecord says on sync.records that a record left the scope, or came back.
-func (w *world) scopeRecord(p *person, l *link, status string) {
-	key := w.t.Name() + "/" + l.Provider + "/" + l.Object + "/" + l.ID
-	w.tx.Emit(schemas.TopicSyncRecords, key, &schemas.SyncRecord{ID: key, Tenant: w.t.Name(), Provider: l.Provider, ObjectType: l.Object, RecordID: l.ID,
-		LocalRecordID: p.ID, LocalTable: "contacts", Direction: "bidirectional", Status: status, UpdatedAt: w.tx.Now})
 }
 
 // scopePersons judges the persons after one by what is known of them, for the scopes have

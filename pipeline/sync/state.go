@@ -42,7 +42,7 @@ const (
 	timerDrop     byte = 'D' // what calls waited for: they are not to be logged
 	timerAction   byte = 'A' // action id: its repeat is no longer to be expected
 	timerSweep    byte = 'W' // person id, or "" for the first: those after it may have links of replaced accounts
-	sweepAtOnce        = 200 // persons looked at in one tick
+	sweepAtOnce        = 100 // persons looked at in one tick
 	releaseAtOnce      = 100 // calls released in one tick
 )
 
@@ -126,6 +126,10 @@ type link struct {
 	Out     bool            `avro:"out"`
 	Scope   []schemas.Field `avro:"scope"`
 	ScopeAt int64           `avro:"scope_at"` // ms
+	// Row is the status that sync.records has of it, "" if it is not listed; RowSince is
+	// since when it is, in ms.
+	Row      string `avro:"row"`
+	RowSince int64  `avro:"row_since"`
 }
 
 // sentValue is a value of ours, in the CRM's form, that a record may say it has.

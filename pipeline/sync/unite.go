@@ -65,6 +65,7 @@ func (w *world) moved(provider, object, id, to string, follows bool) (known bool
 		unseen = w.unseen(p, l)
 		w.giveUpWrites(p, l)
 		w.dropRival(p, provider, object, id)
+		w.unlist(l)
 		p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == provider && l.Object == object && l.ID == id })
 	}
 	switch {
@@ -209,6 +210,7 @@ func (w *world) absorb(from, to *person, wins func(f, cur *fieldValue) bool, cau
 	e := &edit{p: to, changed: true, dirty: true, linked: true, origin: conflict.Decided, at: w.tx.Now}
 	for _, l := range from.Links {
 		w.setText(kindLink, w.linkID(l.Provider, l.Object, l.ID), to.ID)
+		l.Row = "" // it is listed as another's
 		to.Links = append(to.Links, l)
 	}
 	if err := w.moveContacts(from, to); err != nil {
@@ -380,6 +382,7 @@ func (w *world) takeOut(a *schemas.ControlAction) error {
 		return pipeline.Rejectf(schemas.ReasonInvalid, "the record %s is not of %s", said(a, "record"), p.ID)
 	}
 	w.giveUpWrites(p, l)
+	w.unlist(l)
 	p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == parts[0] && l.Object == parts[1] && l.ID == parts[2] })
 	w.dropRival(p, parts[0], parts[1], parts[2])
 	record := w.linkID(parts[0], parts[1], parts[2])
