@@ -91,10 +91,10 @@ python: ## a foreign producer and consumer (confluent-kafka) against the embedde
 generate: ## renew what is generated: docs/topics.md
 	$(GO) generate ./...
 
-fuzz-rules: ## what admins write and scripts do, about a minute: configuration, script host, transforms
+fuzz-rules: ## what admins write and scripts do, half a minute each and more: configuration, script host, transforms
 	$(GO) test -run '^$$' -fuzz '^FuzzDocuments$$' -fuzztime 20000x ./cmd/crmstream/config
 	$(GO) test -run '^$$' -fuzz '^FuzzHost$$' -fuzztime 20000x ./pipeline/script
-	$(GO) test -run '^$$' -fuzz '^FuzzTransforms$$' -fuzztime 100000x ./pipeline/mapping
+	$(GO) test -run '^$$' -fuzz '^FuzzTransforms$$' -fuzztime 300000x ./pipeline/mapping
 
 fuzz: ## every fuzzer for a short while
 	@for t in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | sort); do \
