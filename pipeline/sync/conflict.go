@@ -265,18 +265,38 @@ func (l *link) replaced(name string, by *string) {
 	l.keep(sentValue{Name: name, Value: wanted})
 }
 
-// arrived takes over that a write of a field came to an end; more = another is on its
-// way.
-func (l *link) arrived(name string, v *string, more bool, now int64) {
+// arrived takes over that a write of a field came to an end, taken or not. last says that
+// nothing had taken its place.
+func (l *link) arrived(f *schemas.Field, now int64) (last bool) {
+	wanted, pending := find(l.Wanted, f.Name)
+	last = pending && equal(wanted, f.Value)
+	if last {
+		l.Wanted = unset(l.Wanted, f.Name)
+	}
 	if len(l.Sent) == 0 {
-		return
+		return last
 	}
 	for i := range l.Sent {
-		if s := &l.Sent[i]; s.Until == 0 && s.Name == name && (!more || equal(s.Value, v)) {
+		if s := &l.Sent[i]; s.Until == 0 && s.Name == f.Name && (last || !pending || equal(s.Value, f.Value)) {
 			s.Until = now
 		}
 	}
 	l.Sent = slices.DeleteFunc(l.Sent, func(s sentValue) bool { return s.Until != 0 && s.Until+sentFor < now })
+	return last
+}
+
+// givenUp takes over that nothing is to be written to a record any more. What left already
+// may land for a while; after that it is somebody's word there.
+func (l *link) givenUp(now int64) {
+	for _, f := range l.Wanted {
+		l.keep(sentValue{Name: f.Name, Value: f.Value})
+	}
+	l.Wanted = nil
+	for i := range l.Sent {
+		if s := &l.Sent[i]; s.Until == 0 {
+			s.Until = now + openFor
+		}
+	}
 }
 
 // landed keeps a value that the CRM has taken over what it had before. What somebody wrote

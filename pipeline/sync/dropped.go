@@ -28,11 +28,9 @@ func (w *world) fieldsDropped(p *person, l *link, st *pipeline.Settlement) error
 	o := w.lines.Object(l.Provider, l.Object)
 	e := &edit{p: p, dirty: true, origin: conflict.Decided, at: w.tx.Now, silent: true} // an answer brings about no write by itself
 	for _, f := range st.Fields {
-		wanted, pending := find(l.Wanted, f.Name)
-		if !pending || !equal(wanted, f.Value) {
+		if !l.arrived(&f, w.tx.Now) {
 			continue // another value is on its way already
 		}
-		l.Wanted = unset(l.Wanted, f.Name)
 		l.Refused = set(l.Refused, f.Name, f.Value)
 		if o == nil {
 			continue

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/pipeline/conflict"
@@ -95,6 +96,8 @@ func (w *world) takeBack(e *edit, l *link, o *mapping.Object) {
 	for _, name := range void {
 		l.Wanted = unset(l.Wanted, name)
 	}
+	// What left already is the CRM's word now, as whatever was there before.
+	l.Sent = slices.DeleteFunc(l.Sent, func(s sentValue) bool { return slices.Contains(void, s.Name) })
 	e.dirty = true
 	for _, key := range recordKeys(e.p, l.record()) {
 		w.want.Void = append(w.want.Void, pipeline.Void{Ref: pipeline.Ref{Provider: l.Provider, Key: key}, Fields: void})

@@ -118,13 +118,7 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 	}
 	e, o := &edit{p: p}, w.lines.Object(l.Provider, l.Object)
 	for _, f := range st.Fields {
-		wanted, pending := find(l.Wanted, f.Name)
-		pending = pending && equal(wanted, f.Value)
-		if pending {
-			l.Wanted = unset(l.Wanted, f.Name)
-		}
-		_, more := find(l.Wanted, f.Name)
-		l.arrived(f.Name, f.Value, more, w.tx.Now)
+		pending := l.arrived(&f, w.tx.Now)
 		switch {
 		case st.Status == schemas.StatusSynced:
 			before, told := find(l.Known, f.Name)

@@ -32,9 +32,7 @@ func (w *world) taken(p *person, l *link, st *pipeline.Settlement) error {
 			rest = append(rest, f)
 			continue
 		}
-		if wanted, pending := find(l.Wanted, f.Name); pending && equal(wanted, f.Value) {
-			l.Wanted = unset(l.Wanted, f.Name)
-		}
+		l.arrived(&f, w.tx.Now)
 	}
 	st.Fields = rest
 	if e.changed {

@@ -143,7 +143,7 @@ func (w *world) giveUpWrites(p *person, l *link) {
 	if len(l.Wanted) == 0 {
 		return
 	}
-	l.Wanted = nil
+	l.givenUp(w.tx.Now)
 	w.forgetWrites(p, l.record())
 }
 
