@@ -322,12 +322,26 @@ func (l *link) takenBack(env *mapping.Env, m *mapping.Line, v *string) {
 	}
 }
 
+// sentMost is how many former values of one field are looked for: a CRM that is away while
+// somebody changes his mind often says none of the first ones when it is back.
+const sentMost = 20
+
 func (l *link) keep(is sentValue) {
-	for i := range l.Sent {
-		if s := &l.Sent[i]; s.Name == is.Name && equal(s.Value, is.Value) {
+	first, n := 0, 0
+	for i := len(l.Sent) - 1; i >= 0; i-- {
+		s := &l.Sent[i]
+		if s.Name != is.Name {
+			continue
+		}
+		if equal(s.Value, is.Value) {
 			*s = is
 			return
 		}
+		first = i
+		n++
+	}
+	if n >= sentMost {
+		l.Sent = slices.Delete(l.Sent, first, first+1)
 	}
 	l.Sent = append(l.Sent, is)
 }

@@ -116,7 +116,7 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 			return err
 		}
 	}
-	e, o := &edit{p: p}, w.lines.Object(l.Provider, l.Object)
+	e, o := &edit{p: p, origin: conflict.Decided, at: w.tx.Now}, w.lines.Object(l.Provider, l.Object)
 	for _, f := range st.Fields {
 		pending := l.arrived(&f, w.tx.Now)
 		switch {

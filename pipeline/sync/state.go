@@ -118,8 +118,8 @@ type link struct {
 	// Warnings are the fields whose value was not as it should be, by the dialer's names,
 	// with why: they stay raw inbound, and are left out outbound.
 	Warnings []schemas.Field `avro:"warnings"`
-	// Sent are values that were on their way when another one took their place: what the
-	// CRM says of them later is no word of its own.
+	// Sent are values that were on their way when another one took their place, and those that
+	// the CRM has taken: what it says of them a moment later is no word of its own.
 	Sent []sentValue `avro:"sent"`
 	// Out says that it does not satisfy the tenant's scope; Scope is what the scope asks for,
 	// by the CRM's names, as the CRM said it at ScopeAt.
