@@ -134,11 +134,7 @@ func (w *world) eraseHappening(id, pid string) error {
 		w.endHeld(h, schemas.StatusSkipped, erasedWhy)
 		for _, p := range w.s.order {
 			if t := w.targetOf(h.Type, p); t.Target != "" {
-				pr, _ := w.profile(p)
-				if target, ok := pr.TargetByName(t.Target); ok && t.Object == "" {
-					t.Object = target.Object
-				}
-				w.tx.Emit(schemas.TopicSyncRecords, w.t.Name()+"/"+p+"/"+t.Object+"/local:"+tableEvents+":"+id, nil)
+				w.tx.Emit(schemas.TopicSyncRecords, w.localRecord(p, w.targetObject(&t), tableEvents, id), nil)
 			}
 		}
 	}
