@@ -75,10 +75,30 @@ func (w *world) askSame(p, like *person, record schemas.Link, why string) error 
 	if apart, err := f.Apart(like.ID); err != nil || apart || like.ID == p.ID {
 		return err
 	}
+	if apart, err := w.anyApart(like, p); err != nil || apart {
+		return err
+	}
 	for _, id := range []string{samePrefix + p.ID + ":" + like.ID, samePrefix + like.ID + ":" + p.ID} {
 		if _, asked, err := get(w, askeds, kindAsked, id); err != nil || asked {
 			return err
 		}
 	}
 	return w.suggest(&identity.Outcome{ID: like.ID, Reason: why}, p, p.ID, record, w.tx.Now)
+}
+
+// anyApart says that somebody decided that a record of one person is not the other's:
+// whoever is asked about them from the other side was asked already.
+func (w *world) anyApart(of, from *person) (bool, error) {
+	f := &finder{w: w}
+	for i := range of.Links {
+		f.record = w.linkID(of.Links[i].Provider, of.Links[i].Object, of.Links[i].ID)
+		if apart, err := f.Apart(from.ID); err != nil || apart {
+			return apart, err
+		}
+	}
+	if of.ContactID == nil {
+		return false, nil
+	}
+	f.record = contactRecord(*of.ContactID)
+	return f.Apart(from.ID)
 }
