@@ -181,6 +181,9 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 	old := lp.link(was.Provider, was.Object, was.ID)
 	if old != nil {
 		w.unlist(old)
+		if err := w.forgetOwner(old); err != nil {
+			return err
+		}
 		copied := *old
 		old = &copied
 		if cp == nil { // what it held, the new one holds

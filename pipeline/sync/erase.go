@@ -193,8 +193,10 @@ func (w *world) erase(p *person, why string) error {
 		l := &p.Links[i]
 		lid := w.linkID(l.Provider, l.Object, l.ID)
 		w.setErased(erasedRecord, lid)
-		w.forgetOwner(l)
 		w.unlist(l)
+		if err := w.forgetOwner(l); err != nil {
+			return err
+		}
 		w.tx.Store.Delete(w.t.Key(kindLink, lid))
 		w.forgetWrites(p, l.record())
 	}
@@ -256,8 +258,10 @@ func (w *world) privacyDeleted(provider, object, id string) error {
 	e := &edit{p: p, changed: true, dirty: true, silent: true, origin: provider, at: w.tx.Now}
 	w.dropRival(p, provider, object, id)
 	if l := p.link(provider, object, id); l != nil {
-		w.forgetOwner(l)
 		w.unlist(l)
+		if err := w.forgetOwner(l); err != nil {
+			return err
+		}
 	}
 	p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == provider && l.Object == object && l.ID == id })
 	w.tx.Store.Delete(w.t.Key(kindLink, lid))

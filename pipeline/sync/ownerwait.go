@@ -109,14 +109,30 @@ func (w *world) showOwner(p *profile.Profile, owner, object, id string, at int64
 }
 
 // forgetOwner takes back that a record waits for its owner.
-func (w *world) forgetOwner(l *link) {
+func (w *world) forgetOwner(l *link) error {
 	o := w.lines.Object(l.Provider, l.Object)
 	if o == nil {
-		return
+		return nil
 	}
 	for _, m := range o.Lines {
-		if v, known := find(l.Known, m.CRM); known && m.Role == profile.Owner && !blank(v) {
-			w.tx.Store.Delete(w.t.Key(kindOfAccount, w.ownerWait(l.Provider, *v, l.Object, l.ID)))
+		if v, known := find(l.Known, m.CRM); known && m.Role == profile.Owner {
+			if err := w.ownerLeft(l.Provider, v, l.Object, l.ID); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
+}
+
+// ownerLeft takes back that a record waits for an owner, if it does: he has it no more.
+func (w *world) ownerLeft(provider string, owner *string, object, id string) error {
+	if blank(owner) {
+		return nil
+	}
+	key := w.t.Key(kindOfAccount, w.ownerWait(provider, *owner, object, id))
+	_, waits, err := w.tx.Store.Get(key)
+	if err == nil && waits {
+		w.tx.Store.Delete(key)
+	}
+	return err
 }

@@ -254,6 +254,11 @@ func (w *world) merge(p *profile.Profile, object, id string, at int64, fields []
 			w.read(l.Provider, l.Object, l.ID)
 		}
 		l.takenBack(w.env, m, v)
+		if known && m.Role == profile.Owner && !h.late {
+			if err := w.ownerLeft(p.Provider, old, o.Name, id); err != nil {
+				return err
+			}
+		}
 		if !h.late { // else it is a word that comes late, and may count still
 			l.Known = set(l.Known, m.CRM, v)
 			l.Refused = unset(l.Refused, m.CRM)

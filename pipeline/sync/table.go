@@ -125,6 +125,13 @@ func (w *world) tableGone(t *mapping.Object, id string, at int64) error {
 	if len(r.Shown) > 0 {
 		w.tx.Emit(tableTopic(t.Entity), w.t.Name()+"/"+t.Provider+"/"+id, nil)
 	}
+	for _, l := range t.Lines {
+		if v, known := r.value(l.CRM); known && l.Role == profile.Owner {
+			if err := w.ownerLeft(t.Provider, v, t.Name, id); err != nil {
+				return err
+			}
+		}
+	}
 	put(w, rows, kindRow, key, &row{Deleted: true, At: max(r.At, min(at, w.tx.Now))})
 	return nil
 }
@@ -162,6 +169,11 @@ func (w *world) tableHeard(p *profile.Profile, t *mapping.Object, id string, at 
 		r.hear(l.CRM, v, at, func(a, b *string) bool { return l.Alike(w.env, a, b) })
 		now, _ := r.value(l.CRM)
 		renamed = renamed || known && !equal(old, now)
+		if known && l.Role == profile.Owner && !equal(old, now) {
+			if err := w.ownerLeft(p.Provider, old, t.Name, id); err != nil {
+				return err
+			}
+		}
 	}
 	for i := range t.Scope {
 		if v, present := find(fields, t.Scope[i].Field); present {

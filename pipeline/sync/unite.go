@@ -64,6 +64,9 @@ func (w *world) moved(provider, object, id, to string, follows bool) (known bool
 		}
 		unseen = w.unseen(p, l)
 		w.giveUpWrites(p, l)
+		if err := w.forgetOwner(l); err != nil {
+			return false, err
+		}
 		w.dropRival(p, provider, object, id)
 		w.unlist(l)
 		p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == provider && l.Object == object && l.ID == id })
@@ -383,6 +386,9 @@ func (w *world) takeOut(a *schemas.ControlAction) error {
 	}
 	w.giveUpWrites(p, l)
 	w.unlist(l)
+	if err := w.forgetOwner(l); err != nil {
+		return err
+	}
 	p.Links = slices.DeleteFunc(p.Links, func(l link) bool { return l.Provider == parts[0] && l.Object == parts[1] && l.ID == parts[2] })
 	w.dropRival(p, parts[0], parts[1], parts[2])
 	record := w.linkID(parts[0], parts[1], parts[2])
