@@ -198,7 +198,7 @@ func (w *world) converted(p *profile.Profile, o *mapping.Object, id, to string, 
 	if cp == nil {
 		l := link{Provider: is.Provider, Object: is.Object, ID: is.ID, Generation: w.generation(is.Provider), Account: textOf(account)}
 		if old != nil {
-			l.Known = w.carriedOver(old, o)
+			l.Known, l.Sent = w.carriedOver(old, o), w.sentOver(old, o)
 		}
 		lp.Links = append(lp.Links, l)
 		if to := w.lines.Object(is.Provider, is.Object); l.Account != "" && to != nil && to.Follows != "" {
@@ -290,6 +290,38 @@ func (w *world) carriedOver(old *link, o *mapping.Object) (known []schemas.Field
 		}
 	}
 	return known
+}
+
+// sentOver is what the new record may have a copy of: it was on its way to the old one, and
+// is no word of the CRM's own there either.
+func (w *world) sentOver(old *link, o *mapping.Object) (sent []sentValue) {
+	to := w.lines.Object(o.Provider, o.Conversion.To)
+	if to == nil {
+		return nil
+	}
+	last := *old
+	last.Sent = slices.Clone(old.Sent)
+	last.givenUp(w.tx.Now)
+	for _, m := range to.Lines {
+		for _, from := range o.Lines {
+			if from.Dialer != m.Dialer || m.Role == profile.DoNotCall || m.Role == profile.Owner {
+				continue
+			}
+			for _, s := range last.Sent {
+				if s.Name != from.CRM || s.Landed {
+					continue
+				}
+				in, err := from.In(w.env, s.Value)
+				if err != nil {
+					continue
+				}
+				if v, err := m.Out(w.env, in); err == nil {
+					sent = append(sent, sentValue{Name: m.CRM, Value: v, Until: s.Until})
+				}
+			}
+		}
+	}
+	return sent
 }
 
 // followConverted looks at the activities of a person of whom a record became another,

@@ -378,7 +378,8 @@ func (w *world) beingReplaced(p *person, said *link, m *mapping.Line, v *string)
 	return false
 }
 
-// replaces says that a record held a value of a field when ours was sent to it.
+// replaces says that a record held a value of a field when ours was sent to it, or may have
+// had it from us by then.
 func (w *world) replaces(l *link, field string, v *string, as *mapping.Line) bool {
 	o := w.lines.Object(l.Provider, l.Object)
 	if o == nil || len(l.Wanted) == 0 {
@@ -392,7 +393,11 @@ func (w *world) replaces(l *link, field string, v *string, as *mapping.Line) boo
 		if _, waits := find(l.Wanted, m.CRM); !waits || !told {
 			continue
 		}
-		if in, why, err := w.inward(m, known); err == nil && why == "" && as.Same(w.env, in, v) {
+		held := func(x *string) bool {
+			in, why, err := w.inward(m, x)
+			return err == nil && why == "" && as.Same(w.env, in, v)
+		}
+		if held(known) || slices.ContainsFunc(l.Sent, func(s sentValue) bool { return s.Name == m.CRM && s.Until == 0 && held(s.Value) }) {
 			return true
 		}
 	}

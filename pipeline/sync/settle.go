@@ -100,10 +100,14 @@ func (w *world) settlePerson(st *pipeline.Settlement) error {
 		return err
 	}
 	if st.Status == schemas.StatusCRMDeleted {
-		if pr, ok := w.profile(st.Provider); ok {
-			return w.deleted(pr, l.Object, l.ID)
+		pr, ok := w.profile(st.Provider)
+		if !ok {
+			return nil
 		}
-		return nil
+		if !l.Deleted { // it may be part of another one now (B7), or have been restored since the write left
+			w.timer(w.tx.Now, timerReread, l.Provider+"\x00"+l.Object+"\x00"+l.ID)
+		}
+		return w.deleted(pr, l.Object, l.ID)
 	}
 	if st.Dropped {
 		return w.fieldsDropped(p, l, st)
