@@ -112,7 +112,8 @@ func (w *world) yield(p *person, l *link) {
 const mergedThere = "merged in the CRM"
 
 // unseen are the values of the dialer that were on their way to a record, or waited for a
-// person's decision: whoever merged it into another did not see them, and chose without.
+// person's decision, or were not written because it was away, as it is once the CRM says that
+// it was deleted: whoever merged it into another did not see them, and chose without.
 func (w *world) unseen(p *person, l *link) (fs []fieldValue) {
 	o := w.lines.Object(l.Provider, l.Object)
 	if o == nil {
@@ -120,7 +121,11 @@ func (w *world) unseen(p *person, l *link) (fs []fieldValue) {
 	}
 	for _, m := range o.Lines {
 		d := p.dispute(m.Dialer)
-		if _, waits := find(l.Wanted, m.CRM); m.Role == profile.DoNotCall || !waits && (d == nil || d.OpenedAt == 0 || d.Record != l.record()) {
+		_, waits := find(l.Wanted, m.CRM)
+		_, refused := find(l.Refused, m.CRM)
+		known, _ := find(l.Known, m.CRM)
+		asked := d != nil && d.OpenedAt != 0 && d.Record == l.record()
+		if m.Role == profile.DoNotCall || !waits && !asked && (l.live() || refused || !w.lacked(p, m, known)) {
 			continue
 		}
 		if f, ok := p.field(m.Dialer); ok && f.From == dialer && !isCounter(f.Name) {
