@@ -141,20 +141,8 @@ func (b *box) withdraw(r pipeline.Ref) error {
 	if err != nil || !ok {
 		return err
 	}
-	b.unqueue(e)
-	if e.Waiting {
-		if err := b.count(e.Provider, -1); err != nil {
-			return err
-		}
-	}
-	e.Waiting, e.LinkOnly, e.Withdrawn = false, false, true
-	e.Fields, e.Associations = nil, nil
-	if e.Attempt != "" || e.MayArrive > b.tx.Now {
-		b.save(e)
-		return nil
-	}
-	b.tx.Store.Delete(b.t.Key(kindEntry, entryID(e.Provider, e.Key)))
-	return nil
+	e.Withdrawn = true
+	return b.idle(e)
 }
 
 // takeOut takes fields out of what waits of a record. What is on its way ends as it would.
@@ -168,16 +156,30 @@ func (b *box) takeOut(v *pipeline.Void) error {
 		b.save(e)
 		return nil
 	}
+	return b.idle(e)
+}
+
+// idle leaves an entry of which nothing waits any more: it ends with what is on its way, or
+// may still arrive (P6).
+func (b *box) idle(e *entry) error {
 	b.unqueue(e)
-	if err := b.count(e.Provider, -1); err != nil {
-		return err
+	if e.Waiting {
+		if err := b.count(e.Provider, -1); err != nil {
+			return err
+		}
 	}
-	e.Waiting = false
-	if e.Attempt != "" || e.MayArrive > b.tx.Now {
+	e.Waiting, e.LinkOnly = false, false
+	e.Fields, e.Associations = nil, nil
+	switch {
+	case e.Attempt != "":
 		b.save(e)
-		return nil
+	case e.MayArrive > b.tx.Now:
+		e.FreeAt = max(e.FreeAt, e.MayArrive)
+		b.save(e)
+		b.timer(e.FreeAt, timerRetry, entryID(e.Provider, e.Key))
+	default:
+		b.tx.Store.Delete(b.t.Key(kindEntry, entryID(e.Provider, e.Key)))
 	}
-	b.tx.Store.Delete(b.t.Key(kindEntry, entryID(e.Provider, e.Key)))
 	return nil
 }
 
