@@ -283,6 +283,16 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("%s: %v, want %q", doc, got, want)
 		}
 	}
+	for doc, want := range map[string]string{
+		"{default: crm_wins, phone: crm_wins, email: crm_wins, disposition: dialer_wins, call_notes: dialer_wins, lead_status: last_write_wins}": "",
+		"{notes: crm_wins}": "notes is of a call, which goes to the CRM only: the dialer's value counts, whatever stands here → dialer_wins, or leave it out",
+		"{mood: manual}\nmapping: {call: {mood: {to: Task.Mood__c}}}": "mood is of a call",
+	} {
+		got := mustRead(t, head+"conflicts: "+doc+"\n").Warnings
+		if said := strings.Join(strings.Fields(got.Error()), " "); strings.Contains(said, "of a call") != (want != "") || !strings.Contains(said, want) {
+			t.Errorf("%s: %v, want %q", doc, got, want)
+		}
+	}
 	for script, want := range map[string]string{
 		"({a: value})": "its result is of the type object", "wert.trim()": "'wert' is not defined", "(() => { throw new Error('no') })()": "no",
 		"value.trim()": "", "(() => { if (value !== '42') throw new Error('no'); return 'x' })()": "", // what takes some values alone may do so

@@ -63,7 +63,7 @@ func (d *tenantDoc) rules(p *strictyaml.Places, tc *schemas.TenantConfig, provid
 			tc.ConflictDefault = d.Conflicts[name]
 			continue
 		}
-		r.conflictField(name)
+		r.conflictField(name, d.Conflicts[name])
 		tc.ConflictFields = append(tc.ConflictFields, schemas.Text(name, d.Conflicts[name]))
 		paths["conflict_fields"] = append(paths["conflict_fields"], "conflicts."+name)
 	}
@@ -88,15 +88,26 @@ func (d *tenantDoc) rules(p *strictyaml.Places, tc *schemas.TenantConfig, provid
 }
 
 // conflictField looks whether a strategy is of a field that there is: a slip would leave
-// the field that was meant without one.
-func (r *reader) conflictField(name string) {
-	known := mapping.NewBase(r.profiles, zone).Fields()
+// the field that was meant without one. A call goes to the CRM only, so that of its fields
+// nothing but the dialer's own value can count.
+func (r *reader) conflictField(name, strategy string) {
+	known, ofCalls := mapping.NewBase(r.profiles, zone).Fields(), callFields
 	for i := range r.lines {
-		if r.lines[i].v.Entity == schemas.EntityContact {
+		switch r.lines[i].v.Entity {
+		case schemas.EntityContact:
 			known = append(known, r.lines[i].v.Field)
+		case schemas.EntityCall:
+			ofCalls = append(slices.Clip(ofCalls), r.lines[i].v.Field)
 		}
 	}
-	if !slices.Contains(known, name) {
+	switch {
+	case slices.Contains(known, name):
+	case slices.Contains(ofCalls, name):
+		if strategy != schemas.DialerWins && slices.Contains(mapping.Strategies, strategy) {
+			r.warnings = append(r.warnings, r.p.Mistake("conflicts."+name, name+" is of a call, which goes to the CRM only: the dialer's value counts, whatever stands here", schemas.DialerWins+", or leave it out"))
+		}
+	default:
+		known = append(known, ofCalls...)
 		slices.Sort(known)
 		r.bad("conflicts."+name, near.DidYouMean(name, slices.Compact(known)), "no mapping has the field "+quote(name))
 	}

@@ -38,6 +38,9 @@ func fieldsOf(m map[string]string) (fs []schemas.Field) {
 	return fs
 }
 
+// callFields are those that a dialer says of a call, as a strategy may name them.
+var callFields = []string{"call_notes", "disposition", "duration_seconds", "key_points", "next_steps", "notes", "recording_url", "score", "sentiment", "summary", "talk_ratio_agent"}
+
 // fuzzy is the step that never links unless the tenant says so (B2).
 const fuzzy = "fuzzy_name_company"
 
