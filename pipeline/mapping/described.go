@@ -233,8 +233,8 @@ func (k *compiler) scopeAgainst(d *Described) {
 		for _, f := range s.Filters {
 			where := d.Provider + "." + d.Object + "." + f.Field
 			if d.Lacks(f.Field) {
-				k.rule("scopes", i, "filters", strings.Replace(d.NotThere(f.Field), "leave the line out", "take the condition out", 1),
-					"the scope asks for "+where+", which is not in the CRM, or the integration's user does not see it: the condition would be none")
+				k.rule("scopes", i, "filters", d.NotThere(f.Field, "take the condition out"),
+					"the scope asks for "+where+", which is not in the CRM, or the integration's user does not see it: the condition would let everybody in")
 				continue
 			}
 			df := d.Field(f.Field)
@@ -259,7 +259,7 @@ func (k *compiler) against(d *Described, l *Line) {
 	df := d.Field(l.CRM)
 	switch {
 	case f.Gone:
-		say("crm_field", d.NotThere(l.CRM), where+" is not in the CRM, or the integration's user does not see it")
+		say("crm_field", d.NotThere(l.CRM, "leave the line out"), where+" is not in the CRM, or the integration's user does not see it")
 	case f.ReadOnly && f.Formula:
 		say("direction", "direction: inbound", where+" is computed by the CRM and can't be written, but "+l.Dialer+" is "+string(l.Direction))
 	case f.ReadOnly:
@@ -280,13 +280,14 @@ func (k *compiler) against(d *Described, l *Line) {
 	}
 }
 
-// NotThere is the advice for a field that the CRM does not have.
-func (d *Described) NotThere(field string) string {
+// NotThere is the advice for a field that the CRM does not have; otherwise is what to do if it
+// can't be had.
+func (d *Described) NotThere(field, otherwise string) string {
 	names := make([]string, len(d.Fields))
 	for i := range d.Fields {
 		names[i] = d.Fields[i].Name
 	}
-	mend := "show it to the integration's user, or leave the line out"
+	mend := "show it to the integration's user, or " + otherwise
 	if n := near.Name(field, names); n != "" {
 		return "did you mean " + n + "? else " + mend
 	}

@@ -25,6 +25,14 @@ func (k *compiler) rule(list string, i int, part, mend, what string) {
 	k.ps = append(k.ps, Problem{List: list, Index: i, Part: part, What: what, Mend: mend})
 }
 
+// named is oneOf for a word that has no default.
+func (k *compiler) named(list string, i int, part, what, got string, known []string) {
+	if got == "" {
+		k.rule(list, i, part, near.DidYouMean("", known), "no "+what+" is named")
+	}
+	k.oneOf(list, i, part, what, got, known)
+}
+
 // oneOf says where a word is none of those that are known; "" is the default.
 func (k *compiler) oneOf(list string, i int, part, what, got string, known []string) {
 	if got != "" && !slices.Contains(known, got) {
@@ -65,7 +73,7 @@ func (k *compiler) rules() {
 		k.rule("primary_crm", -1, "", "one of those under crm:", "the tenant has no CRM "+quote(cfg.PrimaryCRM))
 	}
 	for i, r := range cfg.Dedupe {
-		k.oneOf("dedupe", i, "strategy", "dedupe strategy", or(r.Strategy, "\"\""), DedupeSteps)
+		k.named("dedupe", i, "strategy", "dedupe strategy", r.Strategy, DedupeSteps)
 		k.oneOf("dedupe", i, "action", "dedupe action", r.Action, DedupeActions)
 		if r.Threshold < fuzzyThresholds[0] || r.Threshold > fuzzyThresholds[1] || r.Threshold != r.Threshold {
 			k.rule("dedupe", i, "threshold", "a number from 0 to 1", "the threshold of "+r.Strategy+" is "+strconv.FormatFloat(r.Threshold, 'g', -1, 64))
@@ -107,7 +115,7 @@ func (k *compiler) events() {
 		if !k.crm("events", i, e.Provider) {
 			continue
 		}
-		k.oneOf("events", i, "target", "target", or(e.Target, "\"\""), EventTargets)
+		k.named("events", i, "target", "target", e.Target, EventTargets)
 		identity := slices.ContainsFunc(e.Fields, func(f schemas.Field) bool { return f.Name == "@identity" })
 		switch p := k.profile(e.Provider); e.Target {
 		case "campaign_member":
@@ -141,7 +149,7 @@ func (k *compiler) scopes() {
 					known = append(known, t.Name)
 				}
 			}
-			k.oneOf("scopes", i, "object", "kind of record in "+s.Provider, or(s.Object, "\"\""), known)
+			k.named("scopes", i, "object", "kind of record in "+s.Provider, s.Object, known)
 		}
 		if s.Off {
 			is := func(o *Object) bool { return o.Provider == s.Provider && o.Name == s.Object }
@@ -162,7 +170,7 @@ func (k *compiler) scopes() {
 			if !fieldName.MatchString(f.Field) {
 				k.rule("scopes", i, "filters", "its API name: letters, digits and _", quote(f.Field)+" can't be the name of a field")
 			}
-			k.oneOf("scopes", i, "filters", "operation", or(f.Op, "\"\""), FilterOps)
+			k.named("scopes", i, "filters", "operation", f.Op, FilterOps)
 			want := "values"
 			switch n := len(f.Values); {
 			case f.Op == "eq" || f.Op == "ne":
@@ -181,11 +189,4 @@ func (k *compiler) scopes() {
 			k.rule("scopes", i, "filters", want, f.Op+" of "+quote(f.Field)+" takes "+want+", and has "+strconv.Itoa(len(f.Values)))
 		}
 	}
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

@@ -28,15 +28,7 @@ func (d *Document) Against(providers []connectors.Provider, f *pipeline.Fields) 
 		})
 	})
 	for _, pr := range Base(providers).Against(&d.Config, ds) {
-		path := "mapping"
-		if pr.List == "scopes" {
-			path = d.scopes[pr.Index]
-		} else if pr.List != "mappings" {
-			path = pr.List
-		} else if pr.Index >= 0 && pr.Index < len(d.lines) {
-			path = d.lines[pr.Index] + partOf(pr.Part)
-		}
-		m := d.places.Mistake(path, pr.What, pr.Mend)
+		m := d.places.Mistake(d.entries.at(&pr), pr.What, pr.Mend)
 		if pr.Warning {
 			d.Warnings = append(d.Warnings, m)
 		} else {

@@ -27,7 +27,7 @@ func TestADocumentAgainstWhatTheCRMHas(t *testing.T) {
 		left                    int32
 	}{
 		{scope: "Status IN ('New', working) AND Region__c IS SET AND Owner.Email = a"},
-		{scope: "Regio__c = EU", mistake: "acme.yaml:5:13 the scope asks for salesforce.Lead.Regio__c, which is not in the CRM, or the integration's user does not see it: the condition would be none → did you mean Region__c? else show it to the integration's user, or take the condition out"},
+		{scope: "Regio__c = EU", mistake: "acme.yaml:5:13 the scope asks for salesforce.Lead.Regio__c, which is not in the CRM, or the integration's user does not see it: the condition would let everybody in → did you mean Region__c? else show it to the integration's user, or take the condition out"},
 		{scope: "Regio__c = EU", left: 3}, // it may be among those that were left out
 		{scope: "Status = Neww", warning: `the scope asks for the value "Neww" of salesforce.Lead.Status, which the CRM does not list → did you mean New?`},
 	} {
@@ -45,5 +45,22 @@ func TestADocumentAgainstWhatTheCRMHas(t *testing.T) {
 	d := mustRead(t, strings.Replace(head, "    account:", "    scope: {Lead: \"X__c = EU\"}\n    account:", 1))
 	if mistakes, checked := d.Against(all.Providers(), f); checked != 0 || len(mistakes) > 0 {
 		t.Errorf("%d, %v", checked, mistakes)
+	}
+}
+
+// What is said of a stage that a CRM does not list has the place of that stage, in whatever
+// rule it stands.
+func TestPlacesOfStagesThatTheCRMDoesNotList(t *testing.T) {
+	f := &pipeline.Fields{Tenant: "acme", Objects: []pipeline.FieldsOf{{Provider: "salesforce", Object: "Opportunity", Account: "00D5g000004abcdEAA", Described: true, Left: 9,
+		Fields: []pipeline.FieldView{{Name: "StageName", Type: "picklist", Values: []string{"Demo", "Open"}}}}}}
+	d := mustRead(t, head+"dispositions:\n  Busy: {stage: Opportunity.Opn}\nstages:\n  - {object: Opportunity, when: {disposition: Busy}, to: Demo}\n  - {object: Opportunity, when: {disposition: Busy}, from: [Open],\n     to: Dmo}\n")
+	if mistakes, _ := d.Against(all.Providers(), f); len(mistakes) > 0 {
+		t.Error(mistakes)
+	}
+	said := strings.Join(strings.Fields(d.Warnings.Error()), " ")
+	for _, want := range []string{`acme.yaml:9:10 salesforce.Opportunity has no stage "Opn" → did you mean Open?`, `acme.yaml:13:6 salesforce.Opportunity has no stage "Dmo" → did you mean Demo?`} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%s, want %s", said, want)
+		}
 	}
 }

@@ -23,9 +23,27 @@ type Document struct {
 	// Warnings are what works but is probably not meant.
 	Warnings strictyaml.Mistakes
 
-	places *strictyaml.Places
-	lines  []string // where the entries of the mapping stand
-	scopes []string // and those of the scopes
+	places  *strictyaml.Places
+	entries entries
+}
+
+// entries says where in a document stands what a problem is of.
+type entries struct {
+	lines []string            // of the mapping
+	paths map[string][]string // of the other lists, and of "LIST/whole"
+}
+
+func (e *entries) at(pr *mapping.Problem) string {
+	paths := e.paths[pr.List]
+	switch {
+	case pr.List == "mappings" && pr.Index >= 0 && pr.Index < len(e.lines):
+		return e.lines[pr.Index] + partOf(pr.Part)
+	case pr.Index >= 0 && pr.Index < len(paths):
+		return paths[pr.Index] + "." + pr.Part
+	case len(e.paths[pr.List+"/whole"]) > 0:
+		return e.paths[pr.List+"/whole"][0] + "." + pr.Part
+	}
+	return ""
 }
 
 // Base returns what every tenant's mapping starts from.
@@ -55,7 +73,7 @@ func zone(name string) *time.Location {
 // rules reads what a document says beside accounts, and checks all of it.
 func (d *tenantDoc) rules(p *strictyaml.Places, tc *schemas.TenantConfig, providers []connectors.Provider, host *script.Host) (*reader, strictyaml.Mistakes) {
 	r := &reader{p: p, profiles: profiles(providers), crms: sortedKeys(d.CRM)}
-	paths := map[string][]string{"locale/whole": {"locale"}, "currency/whole": {"currency"}, "primary_crm/whole": {"primary"}, "conflict_default/whole": {"conflicts.default"}, "calls/whole": {"calls"}}
+	paths := map[string][]string{"mappings/whole": {"mapping"}, "locale/whole": {"locale"}, "currency/whole": {"currency"}, "primary_crm/whole": {"primary"}, "conflict_default/whole": {"conflicts.default"}, "calls/whole": {"calls"}}
 	tc.Locale, tc.Currency, tc.PrimaryCRM = d.Locale, strings.ToUpper(d.Currency), d.Primary
 	tc.Mappings = r.mapping(d.Mapping)
 	for _, name := range sortedKeys(d.Conflicts) {
@@ -77,13 +95,16 @@ func (d *tenantDoc) rules(p *strictyaml.Places, tc *schemas.TenantConfig, provid
 			tc.Scopes, paths["scopes"] = append(tc.Scopes, scopes...), append(paths["scopes"], at...)
 		}
 	}
-	r.scopePaths = paths["scopes"]
 	tc.Events, paths["events"] = r.events(d.Events)
 	tc.Stages, paths["stages"] = r.stages(d.Stages)
 	for i := range r.lines {
 		r.scripts(i, host)
 	}
-	warnings := r.check(mapping.NewBase(r.profiles, zone), tc, paths)
+	r.entries.paths = paths
+	for i := range r.lines {
+		r.entries.lines = append(r.entries.lines, r.lines[i].path)
+	}
+	warnings := r.check(mapping.NewBase(r.profiles, zone), tc)
 	return r, append(warnings, r.warnings...)
 }
 
@@ -188,10 +209,7 @@ func Documents(file string, src []byte, servers map[string]string, providers []c
 		r, warnings := d.rules(places[i], &tc, providers, host)
 		mistakes = append(append(append(mistakes, ms...), r.mistakes...), places[i].Mistakes()...)
 		tc.Document = places[i].Source
-		doc := Document{Config: tc, Tests: r.tests, Warnings: warnings, places: places[i], scopes: r.scopePaths}
-		for k := range r.lines {
-			doc.lines = append(doc.lines, r.lines[k].path)
-		}
+		doc := Document{Config: tc, Tests: r.tests, Warnings: warnings, places: places[i], entries: r.entries}
 		out = append(out, doc)
 	}
 	if len(docs) == 0 {

@@ -57,8 +57,7 @@ type reader struct {
 	tests    []Test
 	mistakes []strictyaml.Mistake
 	warnings []strictyaml.Mistake
-
-	scopePaths []string
+	entries  entries
 }
 
 func (r *reader) bad(path, mend, what string) {
@@ -346,20 +345,10 @@ func partOf(part string) string {
 }
 
 // check compiles the configuration and says what is wrong with it where it stands.
-func (r *reader) check(base *mapping.Base, tc *schemas.TenantConfig, paths map[string][]string) (warnings []strictyaml.Mistake) {
+func (r *reader) check(base *mapping.Base, tc *schemas.TenantConfig) (warnings []strictyaml.Mistake) {
 	_, problems := base.Compile(tc)
 	for _, pr := range problems {
-		path := paths[pr.List+"/whole"]
-		at := ""
-		switch {
-		case pr.List == "mappings" && pr.Index >= 0 && pr.Index < len(r.lines):
-			at = r.lines[pr.Index].path + partOf(pr.Part)
-		case pr.Index >= 0 && pr.Index < len(paths[pr.List]):
-			at = paths[pr.List][pr.Index] + "." + pr.Part
-		case len(path) > 0:
-			at = path[0] + "." + pr.Part
-		}
-		m := r.p.Mistake(at, pr.What, pr.Mend)
+		m := r.p.Mistake(r.entries.at(&pr), pr.What, pr.Mend)
 		if pr.Warning {
 			warnings = append(warnings, m)
 		} else if !slices.Contains(r.mistakes, m) {
