@@ -450,8 +450,11 @@ func (k *compiler) call(m *schemas.FieldMapping) {
 			k.bad("crm_field", mend, p.Provider+"."+object+"."+m.CRMField+" "+what)
 			return
 		}
-		if m.Required || m.ClearsCRM {
-			k.warn("required", "leave it out", "required and clears_crm have no effect on calls: a call is logged with what it has")
+		if m.Required {
+			k.warn("required", "leave it out", "required has no effect on calls: a call is logged with what it has")
+		}
+		if m.ClearsCRM {
+			k.warn("clears_crm", "leave it out", "clears_crm has no effect on calls: what a call does not say any more is cleared anyway")
 		}
 		if l := k.build(p.Provider, object, nil, &mine); l != nil && !m.Off {
 			o := k.c.Calls(p.Provider)

@@ -154,11 +154,10 @@ func (l *Line) out(e *Env, v *string) (*string, error) {
 		out = plainNumber(out)
 	case KindBoolean:
 		b, err := truth(out)
-		if err != nil && l.Transform != schemas.TransformYesNo {
+		if err != nil {
 			return nil, err
-		} else if err == nil {
-			out = b
 		}
+		out = b
 	case KindMulti:
 		if out = asSet(out); out == "" {
 			return nil, nil // signs between no values
