@@ -223,8 +223,8 @@ func (b *Base) Against(cfg *schemas.TenantConfig, ds []Described) []Problem {
 	return k.ps
 }
 
-// scopeAgainst looks at the conditions of a scope: one on a field that is not there lets
-// everybody in, one on a value that is not there nobody.
+// scopeAgainst looks at the conditions of a scope: one on a field that is not there keeps
+// nobody out, one on a value that is not there lets nobody in.
 func (k *compiler) scopeAgainst(d *Described) {
 	for i, s := range k.cfg.Scopes {
 		if s.Provider != d.Provider || s.Object != d.Object || s.Off {
@@ -234,7 +234,7 @@ func (k *compiler) scopeAgainst(d *Described) {
 			where := d.Provider + "." + d.Object + "." + f.Field
 			if d.Lacks(f.Field) {
 				k.rule("scopes", i, "filters", d.NotThere(f.Field, "take the condition out"),
-					"the scope asks for "+where+", which is not in the CRM, or the integration's user does not see it: the condition would let everybody in")
+					"the scope asks for "+where+", which is not in the CRM, or the integration's user does not see it: the condition would keep nobody out")
 				continue
 			}
 			df := d.Field(f.Field)

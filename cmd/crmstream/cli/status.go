@@ -84,11 +84,11 @@ func printStatus(w io.Writer, r *status.Report, most int) error {
 	if err := table(w, "TENANT CRM STATE WAITING ERRORS CAUSE", rows); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(r.Tenants, func(t status.Tenant) bool { return t.State == "parked" || t.State == "credential_lost" }) {
-		fmt.Fprintln(w, "\nparked: somebody must mend the user or the app in the CRM, or crm: in the tenant's file. It is tried once a minute, and at once after crmstream tenants apply -f FILE")
-	}
 	if n := len(r.Tenants) - most; n > 0 {
 		fmt.Fprintf(w, "and %d more: --tenants N\n", n)
+	}
+	if slices.ContainsFunc(r.Tenants, func(t status.Tenant) bool { return t.State == "parked" || t.State == "credential_lost" }) {
+		fmt.Fprintln(w, "\nparked: somebody must mend the user or the app in the CRM, or crm: in the tenant's file. It is tried once a minute, and at once after crmstream tenants apply -f FILE")
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // What a CRM describes is compared with lines and with scopes: a condition on a field that
-// is not there would let everybody in, one on a value that is not there nobody.
+// is not there would keep nobody out, one on a value that is not there would let nobody in.
 func TestADocumentAgainstWhatTheCRMHas(t *testing.T) {
 	fields := func(left int32) *pipeline.Fields {
 		var views []pipeline.FieldView
@@ -27,7 +27,7 @@ func TestADocumentAgainstWhatTheCRMHas(t *testing.T) {
 		left                    int32
 	}{
 		{scope: "Status IN ('New', working) AND Region__c IS SET AND Owner.Email = a"},
-		{scope: "Regio__c = EU", mistake: "acme.yaml:5:13 the scope asks for salesforce.Lead.Regio__c, which is not in the CRM, or the integration's user does not see it: the condition would let everybody in → did you mean Region__c? else show it to the integration's user, or take the condition out"},
+		{scope: "Regio__c = EU", mistake: "acme.yaml:5:13 the scope asks for salesforce.Lead.Regio__c, which is not in the CRM, or the integration's user does not see it: the condition would keep nobody out → did you mean Region__c? else show it to the integration's user, or take the condition out"},
 		{scope: "Regio__c = EU", left: 3}, // it may be among those that were left out
 		{scope: "Status = Neww", warning: `the scope asks for the value "Neww" of salesforce.Lead.Status, which the CRM does not list → did you mean New?`},
 	} {

@@ -49,7 +49,7 @@ func (v *view) head() {
 		fmt.Fprintf(o.Out, "  Try, in another terminal:\n\n")
 		fmt.Fprintf(o.Out, "    # calls as they are logged: each first pending, then synced\n    kcat -b %s -C -t sync.calls -c 4 -f '%%k %%s\\n'\n", a.Broker)
 		fmt.Fprintf(o.Out, "    # one in the CRM\n    curl -s '%s/_sim/records?org=%s&object=Task&limit=1'\n", "http://"+a.Salesforce, v.s.w.tenants[0].account)
-		fmt.Fprintf(o.Out, "    # what is synced: edit a tenant's file, see what that would do, and apply it\n    %s tenants show %s -c %s > %[2]s.yaml\n    %[1]s tenants preview -c %[3]s -f %[2]s.yaml\n",
+		fmt.Fprintf(o.Out, "    # what is synced: edit a tenant's file, see what that would do, and apply it\n    %s tenants show %s -c %s > %[2]s.yaml\n    %[1]s tenants preview -c %[3]s -f %[2]s.yaml\n    %[1]s tenants apply -c %[3]s -f %[2]s.yaml\n",
 			self, v.s.w.tenants[0].name, filepath.Join(o.Dir, clientFile))
 		fmt.Fprintf(o.Out, "    # kill it, start it again as before, and count the calls in the CRMs\n    kill -9 %d\n    %s demo verify --data %s\n\n", os.Getpid(), self, o.Dir)
 	}
