@@ -128,7 +128,11 @@ func (l *Line) Out(e *Env, v *string) (*string, error) {
 	if err := l.check(*v); err != nil {
 		return nil, err
 	}
-	return l.out(e, v)
+	out, err := l.out(e, v)
+	if err == nil && empty(out) && l.Required {
+		return nil, invalid("the CRM needs a value") // nothing is left of it
+	}
+	return out, err
 }
 
 // out is Out without the validations.
@@ -178,17 +182,21 @@ func (l *Line) out(e *Env, v *string) (*string, error) {
 }
 
 // printable is a value without control characters: CRMs refuse them, or drop them without
-// a word, and what stands there would not be what was written.
+// a word, and what stands there would not be what was written. Those that end a line keep
+// words apart.
 func printable(v string) string {
 	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 	if !strings.ContainsFunc(v, control) {
 		return v
 	}
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if control(r) {
-			return -1
+		switch {
+		case !control(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
 		}
-		return r
+		return -1
 	}, v))
 }
 

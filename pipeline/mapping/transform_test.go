@@ -219,3 +219,18 @@ func TestCutValuesCompareCut(t *testing.T) {
 		t.Errorf("characters count, not bytes: %v, %v", *out, err)
 	}
 }
+
+// Control characters are not written, and words that they part stay apart; a value of which
+// nothing is left is none, which a field that the CRM needs does not take.
+func TestControlCharacters(t *testing.T) {
+	e := &Env{}
+	for v, want := range map[string]string{"a\x00b": "ab", "a\vb\u0085c": "a b c", "\fa\x1b": "a", "a\nb": "a\nb", "\x00\v": ""} {
+		plain, needed := &Line{}, &Line{Required: true}
+		if out, err := plain.Out(e, &v); err != nil || empty(out) != (want == "") || out != nil && *out != want {
+			t.Errorf("%q: %v, %v", v, out, err)
+		}
+		if _, err := needed.Out(e, &v); (err == nil) != (want != "") {
+			t.Errorf("%q, which the CRM needs: %v", v, err)
+		}
+	}
+}
