@@ -156,8 +156,8 @@ func (a *attempt) rewrite(ctx context.Context, method, path string, records []ma
 }
 
 // part sends some of the items in a request of their own: the others have their answer,
-// or are still to go. False: there is no answer by item.
-func (a *attempt) part(ctx context.Context, method, path string, records []map[string]any, places []int) bool {
+// or are still to go.
+func (a *attempt) part(ctx context.Context, method, path string, records []map[string]any, places []int) {
 	res, outcome, err := a.Call(ctx, a.rest, a.LeaveBy, method, path, nil, map[string]any{"allOrNone": false, "records": records})
 	if res != nil && (err == nil || res.Status == http.StatusBadRequest) {
 		if items, ok := savedItems(res.Body, len(places)); ok {
@@ -165,22 +165,21 @@ func (a *attempt) part(ctx context.Context, method, path string, records []map[s
 			for n, s := range items {
 				a.settle(&a.Res.Items[places[n]], s, res.Base)
 			}
-			return true
+			return
 		}
 	}
 	if err == nil {
 		outcome = schemas.Unknown
 	}
-	class, why := schemas.ErrTransient, "the answer is not one result per record"
+	class, code, why := schemas.ErrTransient, "", "the answer is not one result per record"
 	if e, ok := errors.AsType[*rest.Error](err); ok {
-		class, why = e.Class, e.Message
+		class, code, why = e.Class, e.Code, e.Message
 		a.Res.RetryAfterMs = e.RetryAfter.Milliseconds()
 	}
 	for _, i := range places {
 		it := &a.Res.Items[i]
-		it.Outcome, it.Error, it.Message = outcome, class, why
+		it.Outcome, it.Error, it.Code, it.Message = outcome, class, code, why
 	}
-	return false
 }
 
 func savedItems(body []byte, n int) ([]saved, bool) {
