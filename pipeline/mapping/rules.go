@@ -81,6 +81,14 @@ func (k *compiler) rules() {
 		if r.Threshold != 0 && r.Strategy != "fuzzy_name_company" {
 			k.rule("dedupe", i, "threshold", "leave it out", r.Strategy+" takes no threshold")
 		}
+		switch hint := (Problem{List: "dedupe", Index: i, Part: "action", Warning: true}); {
+		case r.Strategy == "fuzzy_name_company" && r.Action == "link" && r.Threshold == 0: // B2
+			hint.What, hint.Mend = "alike names link only by a threshold of your own: without one they suggest", "fuzzy_name_company: {action: link, threshold: 0.95}"
+			k.ps = append(k.ps, hint)
+		case (r.Strategy == "crm_id" || r.Strategy == "dialer_link") && r.Action != "" && r.Action != "link":
+			hint.What, hint.Mend = r.Strategy+" always links, and before all else", "leave the step out"
+			k.ps = append(k.ps, hint)
+		}
 		if slices.ContainsFunc(cfg.Dedupe[:i], func(x schemas.DedupeRule) bool { return x.Strategy == r.Strategy }) {
 			k.rule("dedupe", i, "strategy", "once", r.Strategy+" stands twice")
 		}

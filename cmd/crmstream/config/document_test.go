@@ -293,6 +293,15 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("%s: %v, want %q", doc, got, want)
 		}
 	}
+	for step, want := range map[string]string{
+		"{fuzzy_name_company: link}":                           "alike names link only by a threshold of your own: without one they suggest → fuzzy_name_company: {action: link, threshold: 0.95}",
+		"{fuzzy_name_company: {action: link, threshold: 0.9}}": "", "fuzzy_name_company": "", "{crm_id: off}": "crm_id always links, and before all else → leave the step out", "{dialer_link: link}": "",
+	} {
+		got := mustRead(t, head+"dedupe: ["+step+"]\n").Warnings
+		if said := strings.Join(strings.Fields(got.Error()), " "); len(got) > 0 != (want != "") || !strings.Contains(said, want) {
+			t.Errorf("%s: %v, want %q", step, got, want)
+		}
+	}
 	for script, want := range map[string]string{
 		"({a: value})": "its result is of the type object", "wert.trim()": "'wert' is not defined", "(() => { throw new Error('no') })()": "no",
 		"value.trim()": "", "(() => { if (value !== '42') throw new Error('no'); return 'x' })()": "", // what takes some values alone may do so
