@@ -97,6 +97,8 @@ func (k *compiler) rules() {
 		k.crm("dispositions", i, d.Provider)
 		if (d.Stage == "") != (d.StageObject == "") {
 			k.rule("dispositions", i, "stage", "stage: OBJECT.STAGE, or never", "the stage of "+quote(d.Label)+" is not whole")
+		} else if d.Stage != "" {
+			k.deals("dispositions", i, "stage", d.Provider, d.StageObject)
 		}
 	}
 	k.oneOf("calls", -1, "notes", "notes layout", cfg.Calls.NotesLayout, NotesLayouts)
@@ -107,13 +109,28 @@ func (k *compiler) rules() {
 	k.scopes()
 	k.events()
 	for i, s := range cfg.Stages {
-		k.crm("stages", i, s.Provider)
+		if k.crm("stages", i, s.Provider) && s.Object != "" {
+			k.deals("stages", i, "object", s.Provider, s.Object)
+		}
 		if s.To == "" {
 			k.rule("stages", i, "to", "to: STAGE", "a stage rule without a stage")
 		}
 		if len(s.When) == 0 {
 			k.rule("stages", i, "when", "when: {disposition: Meeting Booked}", "a stage rule that would move every deal")
 		}
+	}
+}
+
+// deals looks whether the records of a kind have stages in a CRM: of others a rule would
+// wait for ever.
+func (k *compiler) deals(list string, i int, part, provider, object string) {
+	p := k.profile(provider)
+	switch {
+	case p == nil || p.Deal.Object == object:
+	case p.Deal.Object == "":
+		k.rule(list, i, part, "leave it out", provider+" has no deals whose stage could be moved")
+	default:
+		k.rule(list, i, part, p.Deal.Object, "the deals of "+provider+" are "+p.Deal.Object+", not "+quote(object))
 	}
 }
 

@@ -127,12 +127,17 @@ func (r *reader) dispositions(doc map[string]strictyaml.Node) (rules []schemas.D
 
 // has looks whether the tenant has a CRM; one that is unknown altogether is said elsewhere.
 func (r *reader) has(n strictyaml.Node, crm string) bool {
-	known := slices.ContainsFunc(r.profiles, func(x *profile.Profile) bool { return x.Provider == crm })
-	if known && !slices.Contains(r.crms, crm) {
+	if r.lacks(crm) {
 		n.Wrong("one of those under crm: "+strings.Join(r.crms, ", "), "the tenant has no CRM %q", crm)
 		return false
 	}
 	return true
+}
+
+// lacks says that a CRM is one that there is, and none of the tenant's.
+func (r *reader) lacks(crm string) bool {
+	known := slices.ContainsFunc(r.profiles, func(x *profile.Profile) bool { return x.Provider == crm })
+	return known && !slices.Contains(r.crms, crm)
 }
 
 func firstOf(s []string, otherwise string) string {
@@ -215,6 +220,9 @@ func (r *reader) stages(docs []stageDoc) (rules []schemas.StageRule, paths []str
 		path := "stages[" + itoa(i) + "]"
 		if d.CRM == "" && len(r.crms) == 1 {
 			d.CRM = r.crms[0]
+		}
+		if r.lacks(d.CRM) {
+			r.bad(path+".crm", "one of those under crm: "+strings.Join(r.crms, ", "), "the tenant has no CRM "+quote(d.CRM))
 		}
 		if d.Object == "" {
 			r.bad(path, "object: Opportunity", "a stage rule without an object")
