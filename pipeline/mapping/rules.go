@@ -158,6 +158,7 @@ func (k *compiler) events() {
 				k.rule("events", i, "object", "object: its kind, and among fields @identity: its unique external id, by which a repeat is known", "a record that can't be told from another")
 			}
 		case "field":
+			k.oneOf("events", i, "object", "kind of record of persons in "+e.Provider, e.Object, k.Objects(e.Provider))
 			if len(e.Fields) == 0 {
 				k.rule("events", i, "fields", "fields: {THE_CRM'S: the event's}", "a field that is not named")
 			}

@@ -153,6 +153,7 @@ func TestMistakesOfAMapping(t *testing.T) {
 		{"events: {meeting_booked: {salesforce: evnt}}\n", "8:27|unknown target \"evnt\"|did you mean event?"},
 		{"events: {meeting_booked: {salesforce: timeline}}\n", "8:27|salesforce has no timeline|off"},
 		{"events: {session_ended: {salesforce: {target: record, object: Session__c, fields: {Calls__c: calls}}}}\n", "8:55|can't be told from another|@identity"},
+		{"events: {voicemail_dropped: {salesforce: {target: field, object: Leed, fields: {Status: outcome}}}}\n", "unknown kind of record of persons in salesforce \"Leed\"|did you mean Lead?"},
 		{"events: {voicemail_dropped: {salesforce: field}}\n", "a field that is not named|fields: {"},
 		{"events: {meeting_booked: {salesfroce: event}}\n", "unknown CRM \"salesfroce\"|did you mean salesforce?"},
 		{"stages: [{object: Opportunity, to: Demo}]\n", "8:11|move every deal|when:"},
