@@ -159,7 +159,7 @@ func TestMistakesOfAMapping(t *testing.T) {
 		{"stages: [{object: Opportunity, to: Demo}]\n", "8:11|move every deal|when:"},
 		{"dispositions: {Busy: {CallDisposition: Busy, stage: Demo}}\n", "OBJECT.STAGE, or never"},
 		{"dispositions: {Busy: {stage: Lead.Demo}}\n", "8:23|the deals of salesforce are Opportunity, not \"Lead\"|Opportunity"},
-		{"stages: [{object: Oportunity, when: {disposition: Busy}, to: Demo}]\n", "8:11|the deals of salesforce are Opportunity, not \"Oportunity\"|Opportunity"},
+		{"stages: [{object: Oppty, when: {disposition: Busy}, to: Demo}]\n", "8:11|the deals of salesforce are Opportunity, not \"Oppty\"|Opportunity"},
 		{"stages: [{crm: hubspot, object: deals, when: {disposition: Busy}, to: x}]\n", "8:11|the tenant has no CRM \"hubspot\"|one of those under crm: salesforce"},
 		{"dispositions: {Busy: Connected}\n", "is a mapping of the CRM's fields"},
 		{"dispositions: {Busy: {hubspot: {x: y}}}\n", "the tenant has no CRM \"hubspot\"|one of those under crm: salesforce"},
