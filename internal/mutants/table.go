@@ -18,7 +18,7 @@ const (
 	dispatchFile   = "pipeline/deliver/dispatch.go"
 	resultFile     = "pipeline/deliver/result.go"
 	pageFile       = "pipeline/deliver/page.go"
-	personFile     = "pipeline/sync/person.go"
+	hearFile       = "pipeline/sync/hear.go"
 	diskFile       = "state/disk/disk.go"
 	keyFile        = "state/key.go"
 	hostFile       = "connectors/host/host.go"

@@ -151,7 +151,7 @@ var towardsCRMs = []mutant{
 `,
 		by: "pipeline/pipetest: resume.txt"},
 
-	{promise: "P7", what: "a value that is known is taken again", file: personFile,
+	{promise: "P7", what: "a value that is known is taken again", file: hearFile,
 		old: `	case ok && m.Same(w.env, cur.Value, v):
 `,
 		new: `	case false:
@@ -175,11 +175,11 @@ var towardsCRMs = []mutant{
 		new: `	case false:
 `,
 		by: "pipeline/conflict: TestPlainModelOfConcurrentWords"},
-	{promise: "P7", what: "an older write of ours is a word of the CRM", file: personFile,
+	{promise: "P7", what: "an older write of ours is a word of the CRM", file: hearFile,
 		old: `		if ours, stands := l.wasOurs(w.env, m, v, at); ours && `,
 		new: `		if ours, stands := l.wasOurs(w.env, m, v, at); ours && false && `,
 		by:  "pipeline/pipetest: conflict_quick_edits.txt"},
-	{promise: "P7", what: "a late record says what a record holds", file: personFile,
+	{promise: "P7", what: "a late record says what a record holds", file: hearFile,
 		old: `	stale, whole := at != 0 && at < l.Whole, true
 `,
 		new: `	stale, whole := at < 0, true
@@ -197,19 +197,19 @@ var towardsCRMs = []mutant{
 		new: `			if false && w.listens(l, f.Name) {
 `,
 		by: "pipeline/pipetest: conflict_typed_under_ours.txt"},
-	{promise: "P7", what: "what was read before a write of ours came stands against it", file: personFile,
+	{promise: "P7", what: "what was read before a write of ours came stands against it", file: hearFile,
 		old: `		l.takenBack(w.env, m, v)
 `,
 		new: `		_ = l.takenBack
 `,
 		by: "pipeline/pipetest: conflict_typed_under_ours.txt"},
-	{promise: "P7", what: "do-not-call that is ticked on top of a write of ours is nothing new", file: personFile,
+	{promise: "P7", what: "do-not-call that is ticked on top of a write of ours is nothing new", file: hearFile,
 		old: `			if stands && !h.late && (!waits || m.Role == profile.DoNotCall) {
 `,
 		new: `			if stands && !h.late && !waits {
 `,
 		by: "pipeline/pipetest: do_not_call_over_ours.txt"},
-	{promise: "P7", what: "that nobody may be called is taken for an echo", file: personFile,
+	{promise: "P7", what: "that nobody may be called is taken for an echo", file: hearFile,
 		old: ` && !(m.Role == profile.DoNotCall && truth(v) && at > e.p.DNCAt) {
 `,
 		new: ` && at >= 0 {
