@@ -13,7 +13,8 @@ import (
 	"github.com/crmstream/crmstream/schemas"
 )
 
-// prompt is a host that answers each write at once, and knows when it was asked.
+// prompt is a host that answers at once: what is written is taken, and every page is the
+// last and empty. It knows when it was asked.
 type prompt struct {
 	d   *bed
 	cl  *kgo.Client
@@ -41,9 +42,10 @@ func (p *prompt) Do(partition int32, effects []pipeline.Effect) {
 				p.asked[k] = now
 			}
 		}
-		if s.Attempt.Page == nil {
-			p.answer(partition, s.Attempt)
+		if s.Attempt.Page != nil {
+			p.empty(partition, s.Attempt)
 		}
+		p.answer(partition, s.Attempt)
 	}
 }
 
@@ -55,12 +57,22 @@ func (p *prompt) answer(partition int32, a *schemas.Attempt) {
 		}
 		res.Items = append(res.Items, schemas.ItemResult{Key: it.Key, Outcome: schemas.Sent, ID: it.ID, Created: true, Linked: true})
 	}
-	value, err := p.d.Codec.Append(nil, schemas.TopicCRMResults, res)
+	p.produce(schemas.TopicCRMResults, partition, a.Tenant, res)
+}
+
+// empty says of a page that its source has nothing more at the moment.
+func (p *prompt) empty(partition int32, a *schemas.Attempt) {
+	p.produce(schemas.TopicCRMChanges, partition, a.Tenant, &schemas.CRMChange{Provider: a.Provider, Account: a.Account, Object: a.Object, ObservedAt: time.Now().UnixMilli(),
+		PageEnd: &schemas.PageMarker{Source: a.Page.Source, From: a.Page.Cursor, To: a.Page.Cursor, AttemptID: a.ID, Last: true}})
+}
+
+func (p *prompt) produce(topic string, partition int32, tenant string, v any) {
+	value, err := p.d.Codec.Append(nil, topic, v)
 	if err != nil {
 		p.wrong = err
 		return
 	}
-	p.cl.Produce(p.ctx, &kgo.Record{Topic: schemas.TopicCRMResults, Partition: partition, Key: []byte(a.Tenant), Value: value}, func(_ *kgo.Record, err error) {
+	p.cl.Produce(p.ctx, &kgo.Record{Topic: topic, Partition: partition, Key: []byte(tenant), Value: value}, func(_ *kgo.Record, err error) {
 		if err != nil {
 			p.mu.Lock()
 			p.wrong = err

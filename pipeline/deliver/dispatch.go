@@ -3,6 +3,7 @@ package deliver
 import (
 	"strings"
 
+	"github.com/crmstream/crmstream/pipeline"
 	"github.com/crmstream/crmstream/schemas"
 	"github.com/crmstream/crmstream/schemas/profile"
 	"github.com/crmstream/crmstream/state"
@@ -71,8 +72,8 @@ func (b *box) fill(a *account) error {
 		if voided {
 			b.timer(b.tx.Now+1, timerDispatch, provider) // there may be more behind them
 		}
-		if len(batch) == 0 {
-			break
+		if len(batch) == 0 || inFlight > 2 && a.Open == inFlight-1 && batch[0].Priority >= int32(pipeline.PriorityPage) {
+			break // pages take their time: one request is kept for what people wait for
 		}
 		open, err := b.open()
 		if err != nil {
