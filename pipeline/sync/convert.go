@@ -328,44 +328,13 @@ func (w *world) sentOver(old *link, o *mapping.Object) (sent []sentValue) {
 // some at a time (P8). The CRM moves those that it has: they are read again. What it has
 // not taken yet goes to the new record.
 func (w *world) followConverted(id string) error {
-	pid, after, _ := strings.Cut(id, "\x00")
-	p, ok, err := w.load(pid)
-	if err != nil || !ok {
-		return err
-	}
-	prefix := p.ID + "\x00"
-	from := state.Key{}
-	if after != "" {
-		from = w.t.Key(kindMember, prefix+after)
-	}
-	var ids []string
-	err = w.tx.Store.Scan(w.t.Prefix(kindMember, prefix), from, func(k state.Key, _ []byte) (bool, error) {
-		ids = append(ids, k.ID()[len(prefix):])
-		return len(ids) < releaseAtOnce, nil
+	return w.callsOf(id, timerConverted, func(_ *person, c *call) error {
+		_, rest, err := w.readMoved(c)
+		if err != nil || !rest {
+			return err
+		}
+		return w.decide(c)
 	})
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		c, ok, err := w.getCall(id)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		if _, rest, err := w.readMoved(c); err != nil {
-			return err
-		} else if rest {
-			if err := w.decide(c); err != nil {
-				return err
-			}
-		}
-	}
-	if len(ids) == releaseAtOnce {
-		w.timer(w.tx.Now+1, timerConverted, prefix+ids[len(ids)-1])
-	}
-	return nil
 }
 
 // readMoved reads the activities of a call that the CRM moved to what their record became.
